@@ -1,0 +1,182 @@
+"""The command line: a thin door to the rooms.
+
+Only what answers ``--help`` is imported here; every command imports the room it opens.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hsirepro.errors import HsireproError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Five hyperspectral image synthesis papers, re-done end to end.",
+)
+scenes_app = typer.Typer(help="List, fetch and verify scenes.")
+records_app = typer.Typer(help="List and verify the records of finished runs.")
+app.add_typer(scenes_app, name="scenes")
+app.add_typer(records_app, name="records")
+
+
+def main() -> None:
+    """Run the command line; errors meant for the user end it with their text and code 2."""
+    try:
+        app()
+    except HsireproError as error:
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(2)
+
+
+@scenes_app.callback(invoke_without_command=True)
+def scenes(context: typer.Context) -> None:
+    """List every scene: sensor, size, bands, licence, and whether it is here."""
+    if context.invoked_subcommand is None:
+        from hsirepro.scenes.locate import scene_table
+
+        rows = [
+            (r.name, r.sensor, r.size, str(r.bands or "-"), "yes" if r.here else "no", r.licence)
+            for r in scene_table()
+        ]
+        _print_table(("name", "sensor", "size", "bands", "here", "licence"), rows, widest=44)
+
+
+@scenes_app.command("fetch")
+def scenes_fetch(name: Annotated[str, typer.Argument(help="Name from 'hsirepro scenes'.")]) -> None:
+    """Download a scene into the cache, checked against its hash."""
+    from hsirepro.scenes.locate import fetch
+
+    for path in fetch(name):
+        typer.echo(str(path))
+
+
+@scenes_app.command("verify")
+def scenes_verify(
+    names: Annotated[list[str] | None, typer.Argument(help="All scenes by default.")] = None,
+) -> None:
+    """Compare the files that are here with their hashes; code 1 if one is wrong."""
+    from hsirepro.scenes.locate import verify
+
+    states = verify(names or None)
+    shown = states if names else [state for state in states if state.status != "missing"]
+    _print_table(("scene", "file", "status"), [(s.scene, s.file.path, s.status) for s in shown])
+    missing = sum(state.status == "missing" for state in states)
+    if missing:
+        typer.echo(f"{missing} files of {len(states)} are not on this machine.")
+    if any(state.status == "wrong" for state in states):
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    paper: Annotated[str, typer.Argument(help="Paper, such as hyconet.")],
+    table: Annotated[str, typer.Option(help="Table of the paper; by the scene if not given.")] = "",
+    scene: Annotated[str, typer.Option(help="Catalogue name of the scene.")] = "planted",
+    condition: Annotated[str, typer.Option(help="Such as sigma=0.5.")] = "sigma=0.5",
+    method: Annotated[
+        list[str] | None, typer.Option(help="Repeat for several; all if none.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="smoke, quick or paper.")] = "smoke",
+    seed: Annotated[list[int] | None, typer.Option(help="Those of the profile if none.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "cpu",
+    again: Annotated[bool, typer.Option(help="Run also what is recorded.")] = False,
+) -> None:
+    """Run the cells of one table that are not recorded yet, and record them.
+
+    A run that was cut off goes on from its last checkpoint.
+    """
+    _check_paper(paper)
+    from hsirepro.papers.cells import fill
+    from hsirepro.papers.hyconet import VARIANTS, keys, run_cell, table_of
+    from hsirepro.papers.hyconet.experiments import sigma_of
+    from hsirepro.records import RecordStore
+
+    wanted = keys(
+        table or table_of(scene), scene, sigma_of(condition), profile, method or VARIANTS, seed
+    )
+    records = fill(
+        wanted,
+        lambda key, checkpoint: run_cell(key, device=device, checkpoint=checkpoint, progress=True),
+        store=RecordStore(),
+        again=again,
+        say=lambda line: typer.echo(line, err=True),
+    )
+    names = list(records[0].metrics)[:5]
+    rows = [
+        (r.key.method, str(r.key.seed), *(f"{r.metrics.get(n, float('nan')):.4g}" for n in names))
+        for r in records
+    ]
+    _print_table(("method", "seed", *names), rows)
+
+
+@records_app.callback(invoke_without_command=True)
+def records(context: typer.Context) -> None:
+    """List the records."""
+    if context.invoked_subcommand is None:
+        from hsirepro.records import RecordStore
+
+        store = RecordStore()
+        rows = [
+            (str(r.key), r.provenance.get("date", ""), r.provenance.get("code_hash", "")[:8])
+            for r in store.find()
+        ]
+        _print_table(("record", "date", "code"), rows)
+
+
+@records_app.command("verify")
+def records_verify() -> None:
+    """Read every record back; code 1 if one is torn or altered."""
+    from hsirepro.records import RecordStore
+
+    store = RecordStore()
+    problems = store.verify()
+    for problem in problems:
+        typer.echo(problem)
+    typer.echo(f"{len(store.find())} records are whole, {len(problems)} are not.")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Show versions, devices and data folders, and what is missing."""
+    from hsirepro.doctor import report
+
+    for line in report():
+        typer.echo(line)
+
+
+@app.command()
+def book(
+    output: Annotated[Path | None, typer.Option(help="Build folder; _build by default.")] = None,
+) -> None:
+    """Execute the chapters that changed and render the book."""
+    from hsirepro.book import build_book
+
+    typer.echo(f"The book is at {build_book(out=output)}")
+
+
+def _check_paper(name: str) -> None:
+    from hsirepro.errors import ParameterError, suggest
+    from hsirepro.papers.published import papers
+
+    if name not in papers():
+        raise ParameterError(f"There is no paper {name!r} here.", hint=suggest(name, papers()))
+
+
+def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]], widest: int = 60) -> None:
+    cells = [[_cut(str(cell), widest) for cell in row] for row in [head, *rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    for row in cells:
+        typer.echo("  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip())
+
+
+def _cut(text: str, widest: int) -> str:
+    return text if len(text) <= widest else text[: widest - 1] + "…"

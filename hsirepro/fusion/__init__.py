@@ -1,0 +1,125 @@
+"""HSI-MSI fusion: one file per method, one contract for all.
+
+A method takes tensors ``(hsi, msi, *, ratio, srf, psf, seed, device, **settings)`` and returns an
+:class:`~hsirepro.fusion.outcome.Outcome`. :func:`fuse` is the door for labelled cubes: it checks
+the pair, runs a method by name and labels the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from torch import Tensor
+
+from hsirepro.errors import ParameterError, suggest
+from hsirepro.fusion.bicubic import bicubic
+from hsirepro.fusion.gsa import gsa
+from hsirepro.fusion.hyconet import hyconet
+from hsirepro.fusion.hyconet_presets import PRESETS, HyCoNetConfig
+from hsirepro.fusion.outcome import Outcome
+from hsirepro.fusion.sfim_hs import sfim_hs
+from hsirepro.optics import PointSpread, SpectralResponse, check_pair
+from hsirepro.scenes.cube import check_finite, from_tensor, to_tensor
+
+__all__ = ["METHODS", "PRESETS", "Fused", "HyCoNetConfig", "Outcome", "fuse"]
+
+METHODS: dict[str, Callable[..., Outcome]] = {
+    "bicubic": bicubic,
+    "sfim-hs": sfim_hs,
+    "gsa": gsa,
+    "hyconet": hyconet,
+}
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A fused cube with what was learned on the way.
+
+    Parameters
+    ----------
+    cube : xarray.DataArray, dims (y, x, wavelength)
+        In the units of the hyperspectral input.
+    curves, learned, settings
+        As in :class:`~hsirepro.fusion.outcome.Outcome`.
+    """
+
+    cube: xr.DataArray
+    curves: dict[str, np.ndarray]
+    learned: dict[str, Tensor]
+    settings: dict[str, object]
+
+
+def fuse(
+    name: str,
+    hsi: xr.DataArray,
+    msi: xr.DataArray,
+    *,
+    ratio: int,
+    srf: SpectralResponse | None = None,
+    psf: PointSpread | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    scale: float | None = None,
+    **settings: object,
+) -> Fused:
+    """Fuse a hyperspectral and a multispectral cube of the same ground.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`METHODS`.
+    hsi : DataArray, dims (y, x, wavelength)
+        Low-resolution hyperspectral cube.
+    msi : DataArray, dims (y, x, wavelength)
+        ``ratio`` times as many rows and columns, same units.
+    ratio : int
+        Ground sampling distance of ``hsi`` over that of ``msi``.
+    srf : SpectralResponse, optional
+        From the bands of ``hsi`` to those of ``msi``; a method says whether it needs it.
+    psf : PointSpread, optional
+        From the grid of ``msi`` to that of ``hsi``; a method says whether it needs it.
+    seed : int
+        Seeds everything that is random.
+    device : str
+        ``"cpu"`` or ``"cuda"``.
+    scale : float, optional
+        Pixel value that becomes 1 inside the method; the largest pixel of the pair by default.
+    **settings
+        The method's own settings.
+
+    Returns
+    -------
+    Fused
+
+    Raises
+    ------
+    ParameterError
+        If the method or a setting is unknown.
+    ShapeError
+        If the two cubes do not overlap.
+    PixelError
+        If a cube holds NaN or infinite pixels.
+    """
+    if name not in METHODS:
+        raise ParameterError(f"There is no fusion method {name!r}.", hint=suggest(name, METHODS))
+    check_pair(hsi, msi, ratio)
+    for cube in (hsi, msi):
+        check_finite(cube)
+    if scale is None:
+        scale = max(float(hsi.max()), float(msi.max()), float(np.finfo(np.float32).tiny))
+    outcome = METHODS[name](
+        to_tensor(hsi) / scale,
+        to_tensor(msi) / scale,
+        ratio=ratio,
+        srf=srf,
+        psf=psf,
+        seed=seed,
+        device=device,
+        **settings,
+    )
+    cube = from_tensor(outcome.image * scale, hsi, method=name)
+    settings_used = {**outcome.settings, "scale": scale}
+    return Fused(cube, outcome.curves, outcome.learned, settings_used)

@@ -1,0 +1,226 @@
+"""Every table of HyCoNet as data: scenes, ratios, widths of the point spread, profiles.
+
+Nothing is computed here. A cell of a table is a :class:`~hsirepro.records.RecordKey`;
+:func:`keys` lists the cells of one table, and ``run.py`` fills one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from hsirepro.errors import ParameterError, suggest
+from hsirepro.params import Parameter
+from hsirepro.records import RecordKey
+
+PAPER = "hyconet"
+SIGMAS = (0.5, 1.0, 2.0)
+_BGR = ("blue", "green", "red")
+_SIX = (*_BGR, "nir", "swir1", "swir2")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of Tables II-V: a scene, degraded with three widths of the point spread.
+
+    Parameters
+    ----------
+    dataset : str
+        The paper's scene, by its catalogue name.
+    ratio : int
+        Ground sampling distance of the HSI over that of the MSI.
+    msi_bands : tuple of str
+        Landsat 8 OLI bands of the simulated MSI.
+    stand_ins : tuple of str
+        Real crops of the same sensor that stand in where the scene cannot be had.
+    """
+
+    dataset: str
+    ratio: int
+    msi_bands: tuple[str, ...]
+    stand_ins: tuple[str, ...] = ()
+
+
+TABLES: Mapping[str, Table] = MappingProxyType(
+    {
+        "II": Table("pavia-university", 4, _BGR, ("pavia-centre-crop", "pavia-university-crop")),
+        "III": Table("indian-pines", 4, _SIX, ("aviris-vi-demo", "jasper-ridge")),
+        "IV": Table("washington-dc", 8, _SIX),
+        "V": Table("houston-2018", 8, _BGR, ("houston-2018-crop",)),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How long the runs of a profile are.
+
+    Parameters
+    ----------
+    iterations : int
+        Of HyCoNet; its ``hold`` keeps the same share of them as in the preset.
+    seeds : tuple of int
+        Seeds that a sweep runs for methods that are random.
+    minutes : str
+        What to expect on two CPU cores, for the reader.
+    """
+
+    iterations: int
+    seeds: tuple[int, ...]
+    minutes: str
+
+
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        "smoke": Profile(150, (0,), "seconds, on the planted scene of 64 x 64 pixels"),
+        "quick": Profile(1_000, (0,), "some minutes, on a crop of 128 x 128 pixels"),
+        "paper": Profile(10_000, (0, 1, 2), "half an hour a seed, on a crop of 128 x 128 pixels"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of a table: a fusion method with settings.
+
+    Parameters
+    ----------
+    method : str
+        A key of ``hsirepro.fusion.METHODS``.
+    settings : mapping
+        Given to the method.
+    random : bool
+        Whether the answer depends on the seed.
+    """
+
+    method: str
+    settings: Mapping[str, object]
+    random: bool = False
+
+
+VARIANTS: Mapping[str, Variant] = MappingProxyType(
+    {
+        "bicubic": Variant("bicubic", {}),
+        "sfim-hs": Variant("sfim-hs", {}),
+        "gsa": Variant("gsa", {}),
+        "hyconet": Variant("hyconet", {"preset": "paper"}, random=True),
+        "hyconet-bf16": Variant("hyconet", {"preset": "paper", "precision": "bf16"}, random=True),
+        "hyconet-2021": Variant("hyconet", {"preset": "release-2021"}, random=True),
+        "hyconet-2022": Variant("hyconet", {"preset": "release-2022"}, random=True),
+    }
+)
+
+PUBLISHED_NAMES: Mapping[str, str | None] = MappingProxyType(
+    {
+        "bicubic": None,
+        "sfim-hs": "SFIMHS",
+        "gsa": "GSA",
+        "hyconet": "HyCoNet",
+        "hyconet-bf16": None,
+        "hyconet-2021": None,
+        "hyconet-2022": None,
+    }
+)
+
+PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
+    {
+        "scene": Parameter("str", "planted", "catalogue name, or path of your own cube"),
+        "key": Parameter("str", "", "variable inside your own .mat / .h5 / .npz file"),
+        "wavelengths": Parameter("str", "", "text file with one band centre per line", "nm"),
+        "ratio": Parameter("int", 0, "GSD ratio of HSI to MSI; 0 takes the table's", minimum=0),
+        "sigma": Parameter("float", 0.5, "width of the Gaussian PSF", "MSI pixels", above=0.0),
+        "profile": Parameter("str", "smoke", "how long the runs are", choices=tuple(PROFILES)),
+        "seed": Parameter("int", 0, "random seed", minimum=0),
+        "device": Parameter("str", "cpu", "where to train", choices=("cpu", "cuda", "auto")),
+    }
+)
+
+
+def table_of(scene: str) -> str:
+    """Return the table that ``scene`` belongs to; "II" for scenes of the reader's own.
+
+    Examples
+    --------
+    >>> table_of("houston-2018-crop"), table_of("my/cube.hdr")
+    ('V', 'II')
+    """
+    for name, table in TABLES.items():
+        if scene == table.dataset or scene in table.stand_ins:
+            return name
+    return "II"
+
+
+def condition_of(sigma: float) -> str:
+    """Return the record condition of a PSF width.
+
+    Examples
+    --------
+    >>> condition_of(1), condition_of(0.5)
+    ('sigma=1', 'sigma=0.5')
+    """
+    return f"sigma={sigma:g}"
+
+
+def sigma_of(condition: str) -> float:
+    """Return the PSF width of a record condition.
+
+    Raises
+    ------
+    ParameterError
+        If ``condition`` is not ``sigma=NUMBER``.
+    """
+    name, _, value = condition.partition("=")
+    try:
+        if name == "sigma" and float(value) > 0:
+            return float(value)
+    except ValueError:
+        pass
+    raise ParameterError(
+        f"HyCoNet has no condition {condition!r}.", next_step="write it as sigma=0.5"
+    )
+
+
+def keys(
+    table: str,
+    scene: str,
+    sigma: float,
+    profile: str,
+    methods: Iterable[str] = VARIANTS,
+    seeds: Iterable[int] | None = None,
+) -> list[RecordKey]:
+    """List the cells of one table for one scene and PSF width.
+
+    Parameters
+    ----------
+    table : str
+        A key of :data:`TABLES`.
+    scene : str
+        Name under which the records are kept.
+    sigma : float
+        Width of the Gaussian point spread, MSI pixels.
+    profile : str
+        A key of :data:`PROFILES`.
+    methods : iterable of str
+        Keys of :data:`VARIANTS`.
+    seeds : iterable of int, optional
+        Those of the profile by default; methods without chance run for the first alone.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown; the nearest are given.
+    """
+    for kind, name, options in (("table", table, TABLES), ("profile", profile, PROFILES)):
+        if name not in options:
+            raise ParameterError(f"HyCoNet has no {kind} {name!r}.", hint=suggest(name, options))
+    chosen = tuple(PROFILES[profile].seeds if seeds is None else seeds)
+    found = []
+    for method in methods:
+        if method not in VARIANTS:
+            raise ParameterError(
+                f"HyCoNet's tables have no method {method!r}.", hint=suggest(method, VARIANTS)
+            )
+        for seed in chosen if VARIANTS[method].random else chosen[:1]:
+            found.append(RecordKey(PAPER, table, scene, condition_of(sigma), method, profile, seed))
+    return found

@@ -1,0 +1,193 @@
+"""Fill one cell of HyCoNet's tables: open, degrade, fuse, score, record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from hsirepro.fusion import PRESETS, Fused, fuse
+from hsirepro.metrics import evaluate, sam_map
+from hsirepro.optics import Degraded, degrade, landsat8_oli
+from hsirepro.papers.hyconet.experiments import PROFILES, TABLES, VARIANTS, Variant, sigma_of
+from hsirepro.records import Meter, Record, RecordKey, provenance
+from hsirepro.scenes import CATALOGUE, check_finite, drop_bad_bands, open_scene, wavelengths_nm
+
+SAM_STEP = 0.01  # degrees per grey level of the stored map
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scene, degraded by Wald's protocol as the paper does.
+
+    Parameters
+    ----------
+    cube : DataArray
+        The scene, scaled to a maximum of 1.
+    pair : Degraded
+        HSI, MSI, truth and the operators between them.
+    """
+
+    cube: xr.DataArray
+    pair: Degraded
+
+
+def prepare(
+    scene: str,
+    sigma: float,
+    *,
+    table: str,
+    ratio: int = 0,
+    key: str = "",
+    wavelengths: str = "",
+) -> Prepared:
+    """Open a scene, take the paper's crop and bands where they are known, and degrade it.
+
+    Parameters
+    ----------
+    scene : str
+        Catalogue name, or path of a cube.
+    sigma : float
+        Width of the Gaussian point spread, MSI pixels.
+    table : str
+        Whose ratio and MSI bands are used.
+    ratio : int
+        Replaces the table's ratio, unless 0.
+    key : str
+        Variable inside a file of one's own.
+    wavelengths : str
+        Text file with band centres in nm, one per line.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    SceneNotFound, FormatError
+        If the scene cannot be opened.
+    WavelengthError
+        If the cube does not know its wavelengths, or does not reach an MSI band.
+    PixelError
+        If the cube holds NaN or infinite pixels.
+    """
+    plan = TABLES[table]
+    known = CATALOGUE[scene].paper if scene in CATALOGUE else {}
+    cube = drop_bad_bands(
+        open_scene(
+            scene,
+            key=key or None,
+            wavelengths=wavelengths or None,
+            paper="hyconet" if "hyconet" in known else None,
+        )
+    )
+    check_finite(cube)
+    nm = wavelengths_nm(cube, "simulating Landsat 8 OLI bands")
+    # Reflectance is not negative; sensor offsets are. The paper's divisor is not stated.
+    scaled = (
+        cube.clip(min=0.0) / max(float(cube.max()), float(np.finfo(np.float32).tiny))
+    ).assign_attrs({**cube.attrs, "units": "relative to scene maximum"})
+    srf = landsat8_oli(nm, plan.msi_bands)
+    return Prepared(scaled, degrade(scaled, ratio=ratio or plan.ratio, sigma=sigma, srf=srf))
+
+
+@lru_cache(maxsize=1)
+def _prepared(scene: str, sigma: float, table: str) -> Prepared:
+    return prepare(scene, sigma, table=table)
+
+
+def run_cell(
+    key: RecordKey,
+    prepared: Prepared | None = None,
+    *,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    progress: bool = False,
+) -> Record:
+    """Compute one cell and return its record, not yet written.
+
+    Parameters
+    ----------
+    key : RecordKey
+        Which cell; see :func:`~hsirepro.papers.hyconet.experiments.keys`.
+    prepared : Prepared, optional
+        The degraded scene, where it is not the catalogue scene of ``key``.
+    device : str
+        ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    checkpoint : Path, optional
+        Where training keeps its state, and resumes from.
+    progress : bool
+        Show a bar with loss and time left.
+
+    Returns
+    -------
+    Record
+        Metrics of the ``hyconet`` preset and the PSF correlation; curves; learned PSF and SRF
+        beside the true ones; the fused image in false colour and its map of spectral angles.
+    """
+    ready = prepared or _prepared(key.scene, sigma_of(key.condition), key.table)
+    variant = VARIANTS[key.method]
+    settings = {**variant.settings, **_length(variant, key.profile)}
+    if variant.method == "hyconet":
+        settings |= {"checkpoint": checkpoint, "progress": progress}
+    pair = ready.pair
+    with Meter() as meter:
+        fused = fuse(
+            variant.method,
+            pair.hsi,
+            pair.msi,
+            ratio=pair.ratio,
+            srf=pair.srf,
+            psf=pair.psf,
+            seed=key.seed,
+            device=device,
+            scale=1.0,
+            **settings,
+        )
+    sources = provenance(
+        seed=key.seed,
+        data_sha256=str(ready.cube.attrs["sha256"]),
+        wall_time_s=meter.wall_time_s,
+        peak_memory_mb=meter.peak_memory_mb,
+        device=device,
+    )
+    return _record(key, ready, fused, sources)
+
+
+def _length(variant: Variant, profile: str) -> dict[str, object]:
+    """Shorten training to the profile, with the same share of it at a constant rate."""
+    if variant.method != "hyconet":
+        return {}
+    whole = PRESETS[str(variant.settings["preset"])]
+    iterations = PROFILES[profile].iterations
+    hold = round(whole.hold * iterations / whole.iterations)
+    return {"iterations": iterations, "hold": hold}
+
+
+def _record(key: RecordKey, ready: Prepared, fused: Fused, sources: dict[str, object]) -> Record:
+    from hsirepro.report.colour import false_colour, stretch_of
+
+    pair = ready.pair
+    metrics = evaluate(fused.cube, pair.truth, "hyconet", ratio=pair.ratio)
+    arrays = {name: np.asarray(value) for name, value in fused.learned.items()}
+    arrays |= {"true_psf": pair.psf.kernel.numpy(), "true_srf": pair.srf.matrix.numpy()}
+    arrays["wavelength"] = pair.truth.wavelength.values
+    if "psf" in arrays:
+        metrics["PSF correlation"] = float(
+            np.corrcoef(arrays["psf"].ravel(), arrays["true_psf"].ravel())[0, 1]
+        )
+    angles = np.clip(sam_map(fused.cube, pair.truth, angle_unit="degrees") / SAM_STEP, 0, 65535)
+    images = {
+        "false_colour": false_colour(fused.cube, stretch=stretch_of(pair.truth)),
+        "sam_centidegrees": angles.round().astype(np.uint16),
+    }
+    settings = {
+        "ratio": pair.ratio,
+        "msi_bands": list(pair.srf.names),
+        "shape": list(pair.truth.shape),
+        **fused.settings,
+    }
+    return Record(key, metrics, fused.curves, arrays, images, settings, sources)

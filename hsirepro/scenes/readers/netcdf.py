@@ -1,0 +1,112 @@
+"""NetCDF cubes through xarray, EMIT-like files with their band table in a group among them.
+
+The spectral dimension is known by its name, or because it carries band centres as a coordinate;
+the other two are rows and columns in stored order. Fill values, ``scale_factor`` and
+``add_offset`` are decoded by xarray, fill values to NaN.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hsirepro.errors import FormatError
+from hsirepro.scenes.readers.stored import (
+    Array,
+    Stored,
+    choose,
+    is_numeric,
+    unreadable,
+)
+from hsirepro.scenes.wavelengths import guess_nm, only_wavelengths, unit_factor
+
+_SPECTRAL = re.compile(r"band|wave|spectr|lambda|channel", re.IGNORECASE)
+BAND_GROUP = "sensor_band_parameters"
+"""Group in which EMIT keeps ``wavelengths`` and ``good_wavelengths``."""
+
+
+def read_netcdf(path: Path, key: str | None = None) -> Stored:
+    """Read the cube of a NetCDF file (classic or NetCDF-4).
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    key : str, optional
+        Variable that holds the cube; needed if more than one has three dimensions.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, the cube is not plain, or no dimension can be the spectral one.
+    """
+    with path.open("rb") as stream:
+        engine = "scipy" if stream.read(3) == b"CDF" else "h5netcdf"
+    try:
+        with xr.open_dataset(path, engine=engine, decode_times=False) as dataset:
+            shapes = {
+                str(name): tuple(variable.shape)
+                for name, variable in dataset.data_vars.items()
+                if is_numeric(variable.dtype)
+            }
+            cube = dataset[choose(path, shapes, key)]
+            spectral = _spectral_dimension(path, cube)
+            values = cube.transpose(..., spectral).values
+            table = _band_group(path, engine)
+            centres = _coordinate(dataset, spectral, values.shape[-1])
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise unreadable(path, "a NetCDF file", problem) from problem
+    if centres is None and "wavelengths" in table:
+        centres = only_wavelengths([table["wavelengths"]], values.shape[-1])
+    good = np.asarray(table.get("good_wavelengths", np.ones(values.shape[-1])))
+    bad = np.flatnonzero(good == 0) if good.size == values.shape[-1] else np.array([], int)
+    units = str(cube.attrs.get("units", "unknown"))
+    return Stored(
+        values, wavelengths=centres, bad_bands=tuple(int(band) for band in bad), units=units
+    )
+
+
+def _spectral_dimension(path: Path, cube: xr.DataArray) -> Any:
+    """Return the one dimension that is named like a spectral one or carries band centres."""
+    found = [
+        dim
+        for dim in cube.dims
+        if _SPECTRAL.search(str(dim)) or (dim in cube.coords and guess_nm(cube[dim]) is not None)
+    ]
+    if len(found) == 1:
+        return found[0]
+    raise FormatError(
+        f"No single dimension of {cube.name!r} in '{path.name}' can be the spectral one.",
+        file=str(path),
+        found=", ".join(f"{dim}: {size}" for dim, size in cube.sizes.items()),
+        next_step="name it 'wavelength' or 'band', or give it its band centres as a coordinate",
+    )
+
+
+def _coordinate(dataset: xr.Dataset, dim: Any, bands: int) -> Array | None:
+    """Return the band centres along ``dim`` in nm: its own coordinate, or one named for it."""
+    along = {str(n): v for n, v in dataset.variables.items() if v.dims == (dim,)}
+    named = [v for n, v in along.items() if n == str(dim) or n.lower().startswith("wavelength")]
+    for variable in named:
+        factor = unit_factor(str(variable.attrs.get("units", "")))
+        values = np.asarray(variable.values, dtype=np.float64)
+        if factor is not None:
+            return values * factor
+    return only_wavelengths([v.values for v in named], bands)
+
+
+def _band_group(path: Path, engine: str) -> dict[str, Array]:
+    """Return the variables of EMIT's band table, or nothing if the file has none."""
+    if engine == "scipy":
+        return {}
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        if BAND_GROUP not in file:
+            return {}
+        group = file[BAND_GROUP]
+        return {name: group[name][()] for name in group if isinstance(group[name], h5py.Dataset)}

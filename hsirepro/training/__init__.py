@@ -1,0 +1,13 @@
+"""The training loop: one place for stepping, logging, checkpoints and resuming."""
+
+from hsirepro.training.checkpoint import load_checkpoint, save_checkpoint
+from hsirepro.training.loop import TrainingRun, keep_freed_memory, launch, train
+
+__all__ = [
+    "TrainingRun",
+    "keep_freed_memory",
+    "launch",
+    "load_checkpoint",
+    "save_checkpoint",
+    "train",
+]

@@ -1,0 +1,104 @@
+"""Checkpoints that are whole or absent.
+
+A checkpoint is written to a temporary name, flushed, read back and then renamed over the old
+one, whose predecessor stays beside it as ``NAME.previous``. It holds tensors, numbers and strings
+only, so that it loads with ``weights_only=True`` and runs nobody's code.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hsirepro.errors import RecordError
+
+
+def save_checkpoint(state: dict[str, Any], path: Path) -> None:
+    """Write ``state`` to ``path`` such that a kill at any moment leaves a whole file.
+
+    Parameters
+    ----------
+    state : dict
+        Tensors, numbers, strings and containers of them.
+    path : Path
+        Its folder is created.
+
+    Raises
+    ------
+    RecordError
+        If the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+        with open(partial, "wb") as stream:
+            torch.save(state, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        _read(partial)
+        if path.exists():
+            os.replace(path, _previous(path))
+        os.replace(partial, path)
+    except OSError as error:
+        raise RecordError(
+            f"The checkpoint {path} cannot be written: {error.strerror or error}.",
+            next_step="choose a folder that you may write to and that has room",
+        ) from error
+
+
+def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
+    """Return the newest whole checkpoint at ``path``, or None where there is none.
+
+    Parameters
+    ----------
+    path : Path
+        As given to :func:`save_checkpoint`.
+    fingerprint : str
+        What the run is (settings and data). A checkpoint of another run is refused.
+
+    Raises
+    ------
+    RecordError
+        If the checkpoint belongs to another run.
+
+    Warns
+    -----
+    UserWarning
+        If a torn or altered checkpoint was passed over.
+    """
+    for candidate in (path, _previous(path)):
+        if not candidate.exists():
+            continue
+        try:
+            state = _read(candidate)
+        except (OSError, RuntimeError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            warnings.warn(
+                f"Checkpoint {candidate} is damaged ({error}); trying an older one.", stacklevel=2
+            )
+            continue
+        if state.get("fingerprint") != fingerprint:
+            raise RecordError(
+                f"The checkpoint {candidate} belongs to another run (other settings or data).",
+                next_step="delete it, or name another checkpoint file",
+            )
+        return state
+    return None
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(path.name + ".previous")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    # torch.load does not look at the checksums that its zip format carries.
+    with zipfile.ZipFile(path) as archive:
+        broken = archive.testzip()
+    if broken is not None:
+        raise zipfile.BadZipFile(f"wrong checksum in {broken}")
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
