@@ -7,6 +7,7 @@ the pair, runs a method by name and labels the answer.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ import numpy as np
 import xarray as xr
 from torch import Tensor
 
-from hsirepro.errors import ParameterError, suggest
+from hsirepro.errors import ParameterError, ShapeError, suggest
 from hsirepro.fusion.bicubic import bicubic
 from hsirepro.fusion.gsa import gsa
 from hsirepro.fusion.hyconet import hyconet
@@ -99,13 +100,16 @@ def fuse(
     ParameterError
         If the method or a setting is unknown.
     ShapeError
-        If the two cubes do not overlap.
+        If the two cubes do not overlap, or ``srf`` is for other numbers of bands.
     PixelError
         If a cube holds NaN or infinite pixels.
     """
     if name not in METHODS:
         raise ParameterError(f"There is no fusion method {name!r}.", hint=suggest(name, METHODS))
+    _check_settings(name, settings)
     check_pair(hsi, msi, ratio)
+    if srf is not None:
+        _check_bands(srf, hsi, msi)
     for cube in (hsi, msi):
         check_finite(cube)
     if scale is None:
@@ -123,3 +127,28 @@ def fuse(
     cube = from_tensor(outcome.image * scale, hsi, method=name)
     settings_used = {**outcome.settings, "scale": scale}
     return Fused(cube, outcome.curves, outcome.learned, settings_used)
+
+
+def _check_settings(name: str, settings: dict[str, object]) -> None:
+    """Refuse what a method would swallow as the part of the contract that it does not need."""
+    taken = dict(inspect.signature(METHODS[name]).parameters)
+    if taken.pop("unused", None) is None:
+        return  # the method checks its settings itself
+    for setting in settings:
+        if setting not in taken:
+            own = [option for option in taken if option not in ("hsi", "msi", "ratio")]
+            raise ParameterError(
+                f"{name} has no setting {setting!r}.",
+                hint=suggest(setting, own) if own else "it has none",
+            )
+
+
+def _check_bands(srf: SpectralResponse, hsi: xr.DataArray, msi: xr.DataArray) -> None:
+    needed = tuple(srf.matrix.shape)
+    given = (msi.sizes["wavelength"], hsi.sizes["wavelength"])
+    if needed != given:
+        raise ShapeError(
+            f"The spectral response leads from {needed[1]} to {needed[0]} bands, the HSI has "
+            f"{given[1]} and the MSI {given[0]}.",
+            next_step="build it from the wavelengths of this HSI, with the bands of this MSI",
+        )

@@ -7,10 +7,11 @@ here, by name.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args, get_type_hints
 
 from hsirepro.errors import ParameterError, suggest
+from hsirepro.params import Kind, Parameter
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,19 @@ def configure(preset: str = "paper", **settings: object) -> HyCoNetConfig:
     Raises
     ------
     ParameterError
-        If the preset or a field is unknown; the nearest names are given.
+        If the preset or a field is unknown, with the nearest names; or a value is impossible.
     """
     if preset not in PRESETS:
         raise ParameterError(f"HyCoNet has no preset {preset!r}.", hint=suggest(preset, PRESETS))
-    known = asdict(PRESETS[preset])
-    for name in settings:
+    known = get_type_hints(HyCoNetConfig)
+    checked = {}
+    for name, value in settings.items():
         if name not in known:
             raise ParameterError(f"HyCoNet has no setting {name!r}.", hint=suggest(name, known))
-    return replace(PRESETS[preset], **settings)  # type: ignore[arg-type]
+        choices = get_args(known[name])  # of a Literal
+        kind: Kind = "str" if choices else known[name].__name__
+        default = getattr(PRESETS[preset], name)
+        checked[name] = Parameter(kind, default, name, choices=choices, minimum=0).check(
+            name, value
+        )
+    return replace(PRESETS[preset], **checked)  # type: ignore[arg-type]

@@ -119,7 +119,7 @@ def plot_spectra(
     _check_same_shape(reference, estimates)
     drawn = _checked_pixels(reference, pixels)
     down, across = _grid(len(drawn))
-    figure = new_figure(2.6 * down)
+    figure = new_figure(3.0 * down)
     grid = figure.subplots(down, across, sharey=True, squeeze=False)
     for axes, pixel in zip(grid.flat, drawn, strict=False):
         _draw_spectrum(axes, reference, pixel, color="black", label="truth", linewidth=2)

@@ -8,6 +8,7 @@ only, so that it loads with ``weights_only=True`` and runs nobody's code.
 from __future__ import annotations
 
 import os
+import pickle
 import warnings
 import zipfile
 from pathlib import Path
@@ -64,7 +65,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
     Raises
     ------
     RecordError
-        If the checkpoint belongs to another run.
+        If the checkpoint belongs to another run, or holds anything but plain data.
 
     Warns
     -----
@@ -76,6 +77,12 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
             continue
         try:
             state = _read(candidate)
+        except pickle.UnpicklingError as error:
+            raise RecordError(
+                f"The checkpoint {candidate} holds more than tensors, numbers and strings, and "
+                "was not loaded: it could run code.",
+                next_step="delete it, unless you know where it comes from",
+            ) from error
         except (OSError, RuntimeError, ValueError, zipfile.BadZipFile, EOFError) as error:
             warnings.warn(
                 f"Checkpoint {candidate} is damaged ({error}); trying an older one.", stacklevel=2

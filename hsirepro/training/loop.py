@@ -193,11 +193,18 @@ def train(
         if run.done % run.log_every == 0 or run.done == run.iterations:
             _log(run, terms)
         if run.checkpoint and (run.done % run.checkpoint_every == 0 or run.done == run.iterations):
+            _total(run, terms)  # weights that are no numbers replace no good checkpoint
             save_checkpoint(run.state(), run.checkpoint)
     return {name: np.asarray(values, dtype=np.float64) for name, values in run.curves.items()}
 
 
 def _log(run: TrainingRun, terms: LossTerms) -> None:
+    values, total = _total(run, terms)
+    for name, value in {"iteration": float(run.done), "loss": total, **values}.items():
+        run.curves.setdefault(name, []).append(value)
+
+
+def _total(run: TrainingRun, terms: LossTerms) -> tuple[dict[str, float], float]:
     values = {name: float(term) for name, term in terms.items()}
     total = sum(values.values())
     if not np.isfinite(total):
@@ -206,12 +213,11 @@ def _log(run: TrainingRun, terms: LossTerms) -> None:
             terms=", ".join(f"{name}={value:.4g}" for name, value in values.items()),
             next_step="lower the learning rate; the last checkpoint is kept",
         )
-    for name, value in {"iteration": float(run.done), "loss": total, **values}.items():
-        run.curves.setdefault(name, []).append(value)
+    return values, total
 
 
 def _bar(run: TrainingRun, title: str, progress: bool) -> Iterator[int]:
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     left = range(run.done, run.iterations)
     bar = tqdm(

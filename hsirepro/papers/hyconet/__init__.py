@@ -9,7 +9,7 @@ from hsirepro.papers.hyconet.experiments import (
     keys,
     table_of,
 )
-from hsirepro.papers.hyconet.run import Prepared, prepare, run_cell
+from hsirepro.papers.hyconet.run import Prepared, prepare, run_cell, scene_label
 
 __all__ = [
     "PARAMETERS",
@@ -21,5 +21,6 @@ __all__ = [
     "keys",
     "prepare",
     "run_cell",
+    "scene_label",
     "table_of",
 ]

@@ -6,6 +6,7 @@ Nothing is computed here. A cell of a table is a :class:`~hsirepro.records.Recor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -73,7 +74,7 @@ class Profile:
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
-        "smoke": Profile(150, (0,), "seconds, on the planted scene of 64 x 64 pixels"),
+        "smoke": Profile(250, (0,), "seconds, on the planted scene of 64 x 64 pixels"),
         "quick": Profile(1_000, (0,), "some minutes, on a crop of 128 x 128 pixels"),
         "paper": Profile(10_000, (0, 1, 2), "half an hour a seed, on a crop of 128 x 128 pixels"),
     }
@@ -151,34 +152,44 @@ def table_of(scene: str) -> str:
     return "II"
 
 
-def condition_of(sigma: float) -> str:
-    """Return the record condition of a PSF width.
+def condition_of(sigma: float, ratio: int = 0) -> str:
+    """Return the record condition of a PSF width, and of a ratio that is not the table's.
 
     Examples
     --------
-    >>> condition_of(1), condition_of(0.5)
-    ('sigma=1', 'sigma=0.5')
+    >>> condition_of(1), condition_of(0.5, 6)
+    ('sigma=1', 'sigma=0.5,ratio=6')
     """
-    return f"sigma={sigma:g}"
+    return f"sigma={sigma:g}" + (f",ratio={ratio}" if ratio else "")
 
 
 def sigma_of(condition: str) -> float:
-    """Return the PSF width of a record condition.
+    """Return the PSF width of a record condition, MSI pixels.
 
     Raises
     ------
     ParameterError
-        If ``condition`` is not ``sigma=NUMBER``.
+        If ``condition`` is not ``sigma=NUMBER`` or ``sigma=NUMBER,ratio=NUMBER``.
     """
-    name, _, value = condition.partition("=")
+    return _parts(condition)[0]
+
+
+def ratio_of(condition: str) -> int:
+    """Return the ratio of a record condition; 0 where it is the table's."""
+    return _parts(condition)[1]
+
+
+def _parts(condition: str) -> tuple[float, int]:
+    match = re.fullmatch(r"sigma=([0-9.]+)(?:,ratio=([0-9]+))?", condition)
     try:
-        if name == "sigma" and float(value) > 0:
-            return float(value)
+        sigma = float(match[1]) if match else 0.0
     except ValueError:
-        pass
-    raise ParameterError(
-        f"HyCoNet has no condition {condition!r}.", next_step="write it as sigma=0.5"
-    )
+        sigma = 0.0
+    if match is None or sigma <= 0:
+        raise ParameterError(
+            f"HyCoNet has no condition {condition!r}.", next_step="write it as sigma=0.5"
+        )
+    return sigma, int(match[2] or 0)
 
 
 def keys(
@@ -188,6 +199,7 @@ def keys(
     profile: str,
     methods: Iterable[str] = VARIANTS,
     seeds: Iterable[int] | None = None,
+    ratio: int = 0,
 ) -> list[RecordKey]:
     """List the cells of one table for one scene and PSF width.
 
@@ -206,6 +218,9 @@ def keys(
     seeds : iterable of int, optional
         Those of the profile by default; methods without chance run for the first alone.
 
+    ratio : int
+        A ratio that is not the table's, or 0.
+
     Raises
     ------
     ParameterError
@@ -222,5 +237,7 @@ def keys(
                 f"HyCoNet's tables have no method {method!r}.", hint=suggest(method, VARIANTS)
             )
         for seed in chosen if VARIANTS[method].random else chosen[:1]:
-            found.append(RecordKey(PAPER, table, scene, condition_of(sigma), method, profile, seed))
+            found.append(
+                RecordKey(PAPER, table, scene, condition_of(sigma, ratio), method, profile, seed)
+            )
     return found

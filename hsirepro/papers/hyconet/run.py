@@ -12,7 +12,14 @@ import xarray as xr
 from hsirepro.fusion import PRESETS, Fused, fuse
 from hsirepro.metrics import evaluate, sam_map
 from hsirepro.optics import Degraded, degrade, landsat8_oli
-from hsirepro.papers.hyconet.experiments import PROFILES, TABLES, VARIANTS, Variant, sigma_of
+from hsirepro.papers.hyconet.experiments import (
+    PROFILES,
+    TABLES,
+    VARIANTS,
+    Variant,
+    ratio_of,
+    sigma_of,
+)
 from hsirepro.records import Meter, Record, RecordKey, provenance
 from hsirepro.scenes import CATALOGUE, check_finite, drop_bad_bands, open_scene, wavelengths_nm
 
@@ -89,14 +96,25 @@ def prepare(
     # Reflectance is not negative; sensor offsets are. The paper's divisor is not stated.
     scaled = (
         cube.clip(min=0.0) / max(float(cube.max()), float(np.finfo(np.float32).tiny))
-    ).assign_attrs({**cube.attrs, "units": "relative to scene maximum"})
+    ).assign_attrs({**cube.attrs, "units": "fraction of maximum"})
     srf = landsat8_oli(nm, plan.msi_bands)
     return Prepared(scaled, degrade(scaled, ratio=ratio or plan.ratio, sigma=sigma, srf=srf))
 
 
 @lru_cache(maxsize=1)
-def _prepared(scene: str, sigma: float, table: str) -> Prepared:
-    return prepare(scene, sigma, table=table)
+def _prepared(scene: str, condition: str, table: str) -> Prepared:
+    return prepare(scene, sigma_of(condition), table=table, ratio=ratio_of(condition))
+
+
+def scene_label(scene: str, prepared: Prepared) -> str:
+    """Return the name under which records of ``scene`` are kept.
+
+    A cube of one's own goes by its file name and the head of its hash: no path of a machine gets
+    into a record, and two files of one name are two scenes.
+    """
+    if scene in CATALOGUE:
+        return scene
+    return f"{Path(scene).stem}-{prepared.cube.attrs['sha256'][:8]}"
 
 
 def run_cell(
@@ -128,7 +146,7 @@ def run_cell(
         Metrics of the ``hyconet`` preset and the PSF correlation; curves; learned PSF and SRF
         beside the true ones; the fused image in false colour and its map of spectral angles.
     """
-    ready = prepared or _prepared(key.scene, sigma_of(key.condition), key.table)
+    ready = prepared or _prepared(key.scene, key.condition, key.table)
     variant = VARIANTS[key.method]
     settings = {**variant.settings, **_length(variant, key.profile)}
     if variant.method == "hyconet":
