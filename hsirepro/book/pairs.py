@@ -22,6 +22,8 @@ def notebook_of(script: Path) -> str:
     texts = [cell.source for cell in notebook.cells]
     for number, cell in enumerate(notebook.cells):
         repeated = texts[:number].count(cell.source)
+        # How a formatter spaced the script is no business of the notebook.
+        cell.metadata.pop("lines_to_next_cell", None)
         cell["id"] = digest([(str(repeated), cell.source.encode())])[:8]
     return str(jupytext.writes(notebook, fmt="ipynb")).rstrip("\n") + "\n"
 
