@@ -5,6 +5,7 @@ is differentiable. :func:`degrade` puts them together on a labelled cube.
 """
 
 from hsirepro.optics.degrade import CropWarning, Degraded, add_noise, check_pair, degrade
+from hsirepro.optics.planted import PlantedPair, planted_pair
 from hsirepro.optics.psf import PointSpread, gaussian_kernel
 from hsirepro.optics.resample import downsample, upsample
 from hsirepro.optics.responses import (
@@ -19,6 +20,7 @@ from hsirepro.optics.srf import SpectralResponse
 __all__ = [
     "CropWarning",
     "Degraded",
+    "PlantedPair",
     "PointSpread",
     "ResponseTable",
     "SpectralResponse",
@@ -29,6 +31,7 @@ __all__ = [
     "downsample",
     "gaussian_kernel",
     "landsat8_oli",
+    "planted_pair",
     "read_cameras",
     "read_response",
     "upsample",

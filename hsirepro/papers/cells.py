@@ -9,7 +9,7 @@ from pathlib import Path
 from hsirepro.errors import RecordError
 from hsirepro.records import Record, RecordKey, RecordStore, code_hash, default_root
 
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS = ".checkpoints"  # inside a store; git ignores it
 
 
 def scratch_store() -> RecordStore:
@@ -86,7 +86,7 @@ def fill(
         target.check_writable()
     for number, key in enumerate(missing, start=1):
         say(f"run {number} of {len(missing)}: {key}")
-        checkpoint = target.root.parent / "_build" / CHECKPOINTS / key.path.with_suffix(".ckpt")
+        checkpoint = target.root / CHECKPOINTS / key.path.with_suffix(".ckpt")
         made = run(key, checkpoint)
         target.write(made)
         found[key] = made

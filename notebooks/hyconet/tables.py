@@ -132,8 +132,7 @@ plot_recorded(records)
 
 # %%
 trained = records[-1]
-found = trained.metrics["PSF correlation"]
-print(f"PSF correlation of {trained.key.method}: {found:.4f}")
+print(f"PSF correlation: {trained.metrics['PSF correlation']:.4f}")
 
 # %% [markdown]
 # ## Beside the paper
@@ -184,16 +183,14 @@ beside_the_paper("II", "pavia-centre-crop")
 # that this book does not have yet; their rows are left out rather than left empty.
 
 # %% mystnb={"image": {"alt": "Fused images of the Houston crop by four methods in false colour, and maps of their spectral angle to the reference in degrees"}}
-houston = {
-    "paper": "hyconet",
-    "table": "V",
-    "scene": "houston-2018-crop",
-    "condition": "sigma=0.5",
-}
-recorded = [store.best(**houston, method=method) for method in METHODS]
-display(
-    plot_recorded([record for record in recorded if record is not None])
-)
+houston = {"table": "V", "scene": "houston-2018-crop"}
+place = {"paper": "hyconet", "condition": "sigma=0.5", **houston}
+found = (store.best(**place, method=method) for method in METHODS)
+recorded = [record for record in found if record is not None]
+if recorded:
+    display(plot_recorded(recorded))
+else:
+    print(f"no records of {place['scene']} in the record store")
 
 # %% [markdown]
 # ## Change me
