@@ -22,8 +22,9 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _no_network(monkeypatch, tmp_path_factory):
-    """Forbid downloads, and keep the user's own download cache out of the tests."""
+def _apart_from_the_user(monkeypatch, tmp_path_factory):
+    """Forbid downloads, and keep the user's cache and the checkout's records out of the tests."""
+    monkeypatch.setenv("HSIREPRO_RESULTS", str(tmp_path_factory.getbasetemp() / "results"))
     monkeypatch.setenv("HSIREPRO_OFFLINE", "1")
     monkeypatch.setenv("HSIREPRO_CACHE", str(tmp_path_factory.getbasetemp() / "no-cache"))
 

@@ -371,7 +371,7 @@ def hyconet(
         optimizer,
         scheduler,
         config.iterations,
-        fingerprint=_fingerprint(config, seed, hsi, msi),
+        fingerprint=_fingerprint(config, seed, hsi, msi, srf.matrix),
         project=net.project,
         checkpoint=checkpoint,
     )
@@ -429,8 +429,8 @@ def _learned(net: HyCoNet, high: Tensor, ratio: int, bands: int) -> dict[str, Te
     return {name: value.cpu() for name, value in learned.items()}
 
 
-def _fingerprint(config: HyCoNetConfig, seed: int, *images: Tensor) -> str:
+def _fingerprint(config: HyCoNetConfig, seed: int, *given: Tensor) -> str:
     digest = hashlib.sha256(json.dumps([asdict(config), seed], sort_keys=True).encode())
-    for image in images:
-        digest.update(image.contiguous().numpy().tobytes())
+    for tensor in given:
+        digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -7,6 +7,8 @@ only, so that it loads with ``weights_only=True`` and runs nobody's code.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import pickle
 import warnings
@@ -34,11 +36,14 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
     RecordError
         If the file cannot be written.
     """
+    # In memory first: on a full disk torch.save says nothing of the disk, a plain write does.
+    content = io.BytesIO()
+    torch.save(state, content)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
         with open(partial, "wb") as stream:
-            torch.save(state, stream)
+            stream.write(content.getbuffer())
             stream.flush()
             os.fsync(stream.fileno())
         _read(partial)
@@ -46,6 +51,8 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
             os.replace(path, _previous(path))
         os.replace(partial, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise RecordError(
             f"The checkpoint {path} cannot be written: {error.strerror or error}.",
             next_step="choose a folder that you may write to and that has room",

@@ -43,9 +43,11 @@ def test_constant_scene_stays_constant(name):
     """A scene without structure has nothing to sharpen: fusion must return it."""
     pair = pair_of(np.full((37, 31, 24), 0.3))
     assert pair.truth.shape == (36, 28, 24)
-    # HyCoNet answers at once because fuse() scales a constant scene to 1, where its clamps are.
-    # At scale=1 the same clamps can hold every pixel in saturation; see the next law.
-    assert rmse(run(name, pair).cube, pair.truth) < 5e-3
+    # HyCoNet answers at once, because fuse() scales a constant scene to 1, where its clamps are.
+    # At other scales the clamps can saturate all pixels alike and stop the training: the next
+    # law is the one that it keeps there.
+    options = {"endmembers": 50} if name == "hyconet" else {}
+    assert rmse(run(name, pair, **options).cube, pair.truth) < 5e-3
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -127,9 +129,7 @@ def test_same_seed_same_bytes(name):
 def test_other_seed_is_another_run_of_hyconet():
     """The seed reaches the weights."""
     pair = planted((16, 20))
-    assert not np.array_equal(
-        run("hyconet", pair, seed=0).cube, run("hyconet", pair, seed=1).cube
-    )
+    assert not np.array_equal(run("hyconet", pair, seed=0).cube, run("hyconet", pair, seed=1).cube)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -155,23 +155,21 @@ def test_scale_inside_the_method_does_not_matter(name):
 
 def test_guard_stops_the_division_by_zero_of_sfim():
     """Where the synthetic band crosses zero SFIM as published blows up; a guard holds it."""
-    rng = np.random.default_rng(0)
-    values = rng.uniform(0.05, 0.6, (32, 32, 24))
-    values[:4, :4] = 0.002  # a dark pixel: its regression on the MSI passes through zero
-    pair = pair_of(values)
+    scene = simulate(size=64, seed=0).cube  # has a river, dark in all but the blue bands
+    pair = pair_of(scene.values, scene.wavelength.values)
     published, guarded = (
-        run("sfim-hs", pair, guard=guard, regress_bands=False, scale=1.0).cube
-        for guard in (0.0, 0.05)
+        run("sfim-hs", pair, guard=guard, scale=1.0).cube for guard in (0.0, 0.02)
     )
     assert np.isfinite(published.values).all()
-    assert rmse(guarded, pair.truth) < 0.5 * rmse(published, pair.truth)
-    assert np.abs(guarded.values).max() < np.abs(published.values).max() / 2
+    assert np.abs(published.values).max() > 20 * float(pair.truth.max())
+    assert rmse(guarded, pair.truth) < rmse(published, pair.truth) / 3
+    assert np.abs(guarded.values).max() < np.abs(published.values).max() / 10
 
 
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        ({"name": "gas"}, ParameterError, "no fusion method 'gas'.\n  hint  did you mean 'gsa'"),
+        ({"name": "hyconett"}, ParameterError, "no fusion method 'hyconett'.\n  hint  did you mea"),
         ({"name": "zzz"}, ParameterError, "one of: bicubic, gsa, hyconet, sfim-hs"),
         ({"ratio": -4}, ParameterError, "ratio=-4 has to be at least 2"),
         ({"ratio": "4"}, ParameterError, "ratio='4' is not a whole number (str)"),
@@ -201,7 +199,9 @@ def test_pixels_without_a_value_are_refused(name, value, which):
     pair = planted((16, 20))
     cubes = {"hsi": pair.hsi.copy(deep=True), "msi": pair.msi.copy(deep=True)}
     cubes[which][2, 3, 1] = value
-    with pytest.raises(PixelError, match="1 of .* pixels hold NaN.*\n.*\n.*row 2, column 3, band 1"):
+    with pytest.raises(
+        PixelError, match=r"1 of .* pixels hold NaN.*\n.*\n.*row 2, column 3, band 1"
+    ):
         fuse(name, **cubes, ratio=4, srf=pair.srf)
 
 

@@ -1,0 +1,113 @@
+"""The doctor tells what this machine has, and the bench measures what it says."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+
+import pytest
+import torch
+
+import hsirepro
+from hsirepro import bench, doctor
+from hsirepro.fusion.hyconet import HyCoNet
+from hsirepro.scenes.locate import scene_table
+
+
+def test_report_names_versions_and_devices():
+    """Package, Python, every needed library, processors and GPU have a line each."""
+    lines = list(doctor.report())
+    assert lines[0].startswith(f"hsirepro {hsirepro.__version__}, Python 3.")
+    text = "\n".join(lines)
+    for name in doctor.NEEDED:
+        (line,) = (row for row in lines if row[2:].split()[0] == name)
+        assert line.split()[-1] == importlib.metadata.version(name)
+        assert line.startswith("  ")
+    assert f"{os.cpu_count()}, {torch.get_num_threads()} threads used" in text
+    assert "GPU" in text
+    for line in lines[1:]:
+        assert line[:2] in ("  ", "! ")
+
+
+def test_missing_library_is_marked_with_how_to_get_it(monkeypatch):
+    """What is not installed is marked, with the extra that brings it."""
+    version = importlib.metadata.version
+
+    def without(name):
+        if name in ("rasterio", "torch"):
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", without)
+    lines = list(doctor.report())
+    assert "! rasterio       missing; GeoTIFF files: pip install 'hsirepro[io]'" in lines
+    assert "! torch          missing; needed: pip install hsirepro" in lines
+
+
+def test_data_folders_are_shown(monkeypatch, tmp_path):
+    """Data and record folders, and how many scenes are here, stand at the end."""
+    monkeypatch.setenv("HSIREPRO_DATA", os.pathsep.join([str(tmp_path), str(tmp_path / "b")]))
+    monkeypatch.setenv("HSIREPRO_RESULTS", str(tmp_path / "mine"))
+    lines = list(doctor.report())
+    (line,) = (row for row in lines if "HSIREPRO_DATA" in row)
+    assert line.startswith("  ")
+    assert str(tmp_path) in line
+    assert str(tmp_path / "b") in line
+    here = sum(row.here for row in scene_table())
+    assert f"  scenes         {here} of {len(scene_table())} are here; 'planted' always is" in lines
+    assert lines[-1] == f"  records        {tmp_path / 'mine'}"
+
+
+def test_unset_data_folder_is_marked(monkeypatch):
+    """Without HSIREPRO_DATA the doctor says what can be opened all the same."""
+    monkeypatch.setenv("HSIREPRO_DATA", "")
+    text = "\n".join(doctor.report())
+    assert "! HSIREPRO_DATA  not set: only 'planted' and fetched scenes can be opened" in text
+
+
+@pytest.mark.parametrize("variant", bench.VARIANTS)
+def test_bench_times_a_real_step(variant):
+    """Every variant of the bench computes all six terms of HyCoNet's loss, with gradients."""
+    terms = bench.step(2, 3, **bench.VARIANTS[variant])()
+    assert list(terms) == ["z_a", "z_b", "y", "lr_msi", "sum_to_one", "sparsity"]
+    assert all(torch.isfinite(term) for term in terms.values())
+
+
+def test_bench_has_the_size_of_the_paper():
+    """84 x 84 pixels of 103 bands at ratio 4: the network has the paper's parameters."""
+    net = HyCoNet(
+        bench.BANDS, bench.MSI_BANDS, bench.RATIO, bench.COVERAGE, bench.configure("paper")
+    )
+    assert sum(p.numel() for p in net.parameters()) - net.srf.numel() == 455_956
+    assert (bench.PIXELS, bench.RATIO) == ((84, 84), 4)
+
+
+def test_bench_measures_all_variants_in_turn(monkeypatch):
+    """Times come sorted, one per round and variant, without the warm-up; memory is positive."""
+    monkeypatch.setattr(bench, "PIXELS", (2, 3))
+    taken = bench.times(rounds=3)
+    assert list(taken) == list(bench.VARIANTS)
+    for values in taken.values():
+        assert len(values) == 3
+        assert values == sorted(values)
+        assert values[0] > 0
+    assert bench.peak_memory_mb(2, 3) > 50
+
+
+def test_bench_prints_ratios(monkeypatch, capsys):
+    """The table holds a line per variant, with its ratio to the unchunked fp32 step."""
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(bench, "PIXELS", (2, 3))
+    monkeypatch.setattr(bench, "peak_memory_mb", lambda *size, **settings: 123.0)
+    monkeypatch.setattr("sys.argv", ["bench", "--rounds", "1", "--threads", "1"])
+    try:
+        bench.main()
+    finally:
+        torch.set_num_threads(threads)
+    lines = capsys.readouterr().out.splitlines()
+    for name, line in zip(bench.VARIANTS, lines[1:], strict=False):
+        assert name in line
+        assert ", x" in line
+        assert "123 MB" in line
+    assert ", x1.0," in lines[1]
+    assert "1 threads, 1 rounds" in lines[0]
