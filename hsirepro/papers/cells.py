@@ -13,11 +13,12 @@ CHECKPOINTS = ".checkpoints"  # inside a store; git ignores it
 
 
 def scratch_store() -> RecordStore:
-    """Return where runs of this session are kept: ``HSIREPRO_SCRATCH``, or the record store.
+    """Return where chapters keep their runs: ``HSIREPRO_SCRATCH``, or ``_build/records``.
 
-    A book build sets ``HSIREPRO_SCRATCH``, so that building never adds to ``results/``.
+    Chapters find what they ran before, but only ``hsirepro run`` adds to ``results/``.
     """
-    return RecordStore(os.environ.get("HSIREPRO_SCRATCH") or default_root())
+    told = os.environ.get("HSIREPRO_SCRATCH")
+    return RecordStore(told or default_root().parent / "_build" / "records")
 
 
 def is_current(record: Record) -> bool:

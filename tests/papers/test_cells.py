@@ -160,7 +160,7 @@ def test_scratch_store_keeps_results_clean(store, tmp_path, monkeypatch):
     assert scratch_store().find() == [made[1]]
     assert fill(FIVE[:2], Runner()) == made
     monkeypatch.delenv("HSIREPRO_SCRATCH")
-    assert scratch_store().root == store.root
+    assert scratch_store().root == store.root.parent / "_build" / "records"
 
 
 def test_stale_scratch_does_not_hide_a_current_record(store, tmp_path):
