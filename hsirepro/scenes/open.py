@@ -25,6 +25,8 @@ from hsirepro.scenes.readers import read
 from hsirepro.scenes.readers.stored import Array, Stored
 from hsirepro.scenes.wavelengths import Wavelengths, given_wavelengths
 
+PLANTED_SIZE = 48  # pixels a side: small enough that a chapter trains on it in seconds
+
 
 def open_scene(
     scene: str | os.PathLike[str],
@@ -147,7 +149,7 @@ def _open_planted(centres: Array | None, scale: float | None, paper: str | None)
         )
     from hsirepro.scenes.simulate import simulate
 
-    return simulate(seed=0).cube
+    return simulate(size=PLANTED_SIZE, seed=0).cube
 
 
 def _open_file(

@@ -251,7 +251,7 @@ print("not a reproduction of any table")
 
 # %%
 changes = {"gamma": 0.0}  # any field of HyCoNetConfig
-short = min(iterations, 60)  # both runs are this long
+short = min(iterations, 40)  # both runs are this long
 
 for settings in ({}, changes):
     tried = fuse(

@@ -210,8 +210,8 @@ def test_record_of_hyconet_holds_what_the_chapters_show(brief, tmp_path):
     correlation = np.corrcoef(record.arrays["psf"].ravel(), record.arrays["true_psf"].ravel())
     assert record.metrics["PSF correlation"] == pytest.approx(correlation[0, 1], abs=1e-6)
     colour, angles = record.images["false_colour"], record.images["sam_centidegrees"]
-    assert (colour.dtype, colour.shape) == (np.uint8, (64, 64, 3))
-    assert (angles.dtype, angles.shape) == (np.uint16, (64, 64))
+    assert (colour.dtype, colour.shape) == (np.uint8, (*cube.shape[:2], 3))
+    assert (angles.dtype, angles.shape) == (np.uint16, cube.shape[:2])
     assert angles.mean() / 100 == pytest.approx(record.metrics["mSAM"], abs=0.01)
     assert record.curves["iteration"].tolist() == [brief]
     assert record.settings["iterations"] == brief

@@ -74,7 +74,7 @@ class Profile:
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
-        "smoke": Profile(250, (0,), "seconds, on the planted scene of 64 x 64 pixels"),
+        "smoke": Profile(250, (0,), "seconds, on the planted scene of 48 x 48 pixels"),
         "quick": Profile(1_000, (0,), "some minutes, on a crop of 128 x 128 pixels"),
         "paper": Profile(10_000, (0, 1, 2), "half an hour a seed, on a crop of 128 x 128 pixels"),
     }
