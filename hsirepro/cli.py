@@ -128,7 +128,7 @@ def records(context: typer.Context) -> None:
             (str(r.key), r.provenance.get("date", ""), r.provenance.get("code_hash", "")[:8])
             for r in store.find()
         ]
-        _print_table(("record", "date", "code"), rows)
+        _print_table(("record", "date", "code"), rows, widest=120)
 
 
 @records_app.command("verify")
