@@ -95,12 +95,18 @@ def run(
     _check_paper(paper)
     from hsirepro.papers.cells import fill
     from hsirepro.papers.hyconet import PARAMETERS, VARIANTS, keys, run_cell, table_of
-    from hsirepro.papers.hyconet.experiments import sigma_of
+    from hsirepro.papers.hyconet.experiments import ratio_of, sigma_of
     from hsirepro.records import RecordStore
 
     PARAMETERS["device"].check("device", device)  # methods without training do not look at it
     wanted = keys(
-        table or table_of(scene), scene, sigma_of(condition), profile, method or VARIANTS, seed
+        table or table_of(scene),
+        scene,
+        sigma_of(condition),
+        profile,
+        method or VARIANTS,
+        seed,
+        ratio_of(condition),
     )
     records = fill(
         wanted,

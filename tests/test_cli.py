@@ -244,3 +244,17 @@ def test_other_errors_are_not_hidden(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         main()
     assert issubclass(ParameterError, ValueError)
+
+
+def test_a_ratio_in_the_condition_reaches_the_run(tmp_path, monkeypatch):
+    """A cell at another ratio is run and recorded at that ratio, not at the table's."""
+    from typer.testing import CliRunner
+
+    from hsirepro.cli import app
+    from hsirepro.records import RecordStore
+
+    monkeypatch.setenv("HSIREPRO_RESULTS", str(tmp_path))
+    call = ["run", "hyconet", "--condition", "sigma=0.5,ratio=6", "--method", "bicubic"]
+    assert CliRunner().invoke(app, call).exit_code == 0
+    (record,) = RecordStore(tmp_path).find()
+    assert (record.key.condition, record.settings["ratio"]) == ("sigma=0.5,ratio=6", 6)
