@@ -61,6 +61,10 @@ class PixelError(HsireproError, ValueError):
     """An image holds NaN or infinite pixels."""
 
 
+class ResourceError(HsireproError):
+    """A computation needs more memory than this machine has free."""
+
+
 class RecordError(HsireproError):
     """A record is torn, altered, or cannot be written."""
 

@@ -25,7 +25,7 @@ from hsirepro.fusion.sfim_hs import sfim_hs
 from hsirepro.optics import PointSpread, SpectralResponse, check_pair
 from hsirepro.scenes.cube import check_finite, from_tensor, to_tensor
 
-__all__ = ["METHODS", "PRESETS", "Fused", "HyCoNetConfig", "Outcome", "fuse"]
+__all__ = ["ITERATIVE", "METHODS", "PRESETS", "Fused", "HyCoNetConfig", "Outcome", "fuse"]
 
 METHODS: dict[str, Callable[..., Outcome]] = {
     "bicubic": bicubic,
@@ -33,6 +33,12 @@ METHODS: dict[str, Callable[..., Outcome]] = {
     "gsa": gsa,
     "hyconet": hyconet,
 }
+
+
+ITERATIVE = frozenset(
+    name for name, method in METHODS.items() if "progress" in inspect.signature(method).parameters
+)
+"""Methods that take a while, and show how far they are with ``progress=True``."""
 
 
 @dataclass(frozen=True)

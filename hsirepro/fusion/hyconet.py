@@ -39,6 +39,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsirepro.errors import WavelengthError
+from hsirepro.fusion.hyconet_findings import findings
 from hsirepro.fusion.hyconet_presets import HyCoNetConfig, configure
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.optics import PointSpread, SpectralResponse
@@ -304,6 +305,7 @@ def hyconet(
     preset: str = "paper",
     checkpoint: Path | None = None,
     progress: bool = False,
+    watch: Callable[[Tensor], dict[str, float]] | None = None,
     **settings: object,
 ) -> Outcome:
     """Fuse one pair without any training data but the pair itself.
@@ -330,14 +332,17 @@ def hyconet(
         Resume from here, and keep the state here while training.
     progress : bool
         Show a bar with loss and time left.
+    watch : callable, optional
+        Looks at the fused image, shape (L, h * ratio, w * ratio), whenever the curves are logged,
+        and returns scores that join them; nothing of it reaches the training.
     **settings
         Fields of :class:`HyCoNetConfig` to change.
 
     Returns
     -------
     Outcome
-        The fused image, shape (L, h * ratio, w * ratio); curves of the loss terms; learned
-        ``psf`` (ratio, ratio), ``srf`` (l, L), ``endmembers`` (L, p) and abundance statistics.
+        The fused image, shape (L, h * ratio, w * ratio); curves of the loss terms; and the
+        :func:`~hsirepro.fusion.hyconet_findings.findings`.
 
     Raises
     ------
@@ -366,6 +371,10 @@ def hyconet(
     def gradients() -> dict[str, Tensor]:
         return accumulate(net, low, high, autocast=fabric.autocast, backward=fabric.backward)
 
+    def answer() -> Tensor:
+        parts = [net.fuse(high[part].flatten(0, 1)) for part in _chunks(len(high), 1024)]
+        return from_blocks(torch.cat(parts), height, width, ratio)
+
     run = TrainingRun(
         net,
         optimizer,
@@ -374,13 +383,13 @@ def hyconet(
         fingerprint=_fingerprint(config, seed, hsi, msi, srf.matrix),
         project=net.project,
         checkpoint=checkpoint,
+        watch=None if watch is None else lambda: watch(answer()),
     )
     curves = train(run, gradients, title="HyCoNet", progress=progress)
-    fused = torch.cat([net.fuse(high[part].flatten(0, 1)) for part in _chunks(len(high), 1024)])
     return Outcome(
-        from_blocks(fused, height, width, ratio).cpu(),
+        answer().cpu(),
         curves=curves,
-        learned=_learned(net, high, ratio, bands),
+        learned=findings(net, low, high, (height, width)),
         settings={"preset": preset, **asdict(config)},
     )
 
@@ -407,26 +416,6 @@ def _optimise(
 def _chunks(length: int, size: int) -> Iterator[slice]:
     step = max(size, 1) if size else length
     return (slice(start, start + step) for start in range(0, length, step))
-
-
-@torch.no_grad()
-def _learned(net: HyCoNet, high: Tensor, ratio: int, bands: int) -> dict[str, Tensor]:
-    srf = torch.zeros(high.shape[2], bands, device=high.device)
-    srf[:, net.get_buffer("seen")] = net.response()
-    sums, small, count = [], 0.0, 0
-    for part in _chunks(len(high), 1024):
-        abundances = net.abundances(net.encode_msi, high[part].flatten(0, 1))
-        sums.append(abundances.sum(dim=1))
-        small += float((abundances < 0.01).sum())
-        count += abundances.numel()
-    learned = {
-        "psf": net.psf.detach().reshape(ratio, ratio),
-        "srf": srf,
-        "endmembers": net.endmembers.detach(),
-        "abundance_sum_error": (torch.cat(sums) - 1).abs().median(),
-        "abundance_share_below_0.01": torch.tensor(small / count),
-    }
-    return {name: value.cpu() for name, value in learned.items()}
 
 
 def _fingerprint(config: HyCoNetConfig, seed: int, *given: Tensor) -> str:

@@ -90,6 +90,8 @@ class TrainingRun:
         Iterations between two checkpoints.
     log_every : int
         Iterations between two entries of ``curves``.
+    watch : callable, optional
+        Returns further values for ``curves`` at each entry; they are not part of the loss.
     """
 
     model: nn.Module
@@ -101,6 +103,7 @@ class TrainingRun:
     checkpoint: Path | None = None
     checkpoint_every: int = 500
     log_every: int = 20
+    watch: Callable[[], dict[str, float]] | None = None
     done: int = 0
     curves: dict[str, list[float]] = field(default_factory=dict)
 
@@ -172,7 +175,8 @@ def train(
     Returns
     -------
     dict of ndarray
-        ``iteration`` and one array per loss term, at every ``log_every``-th iteration.
+        ``iteration``, one array per loss term and per watched value, at every ``log_every``-th
+        iteration.
 
     Raises
     ------
@@ -200,7 +204,8 @@ def train(
 
 def _log(run: TrainingRun, terms: LossTerms) -> None:
     values, total = _total(run, terms)
-    for name, value in {"iteration": float(run.done), "loss": total, **values}.items():
+    seen = run.watch() if run.watch is not None else {}
+    for name, value in {"iteration": float(run.done), "loss": total, **values, **seen}.items():
         run.curves.setdefault(name, []).append(value)
 
 

@@ -271,7 +271,14 @@ def test_outcome_tells_what_was_learned():
         "endmembers": (18, 8),
         "abundance_sum_error": (),
         "abundance_share_below_0.01": (),
+        "abundance_histogram": (3, 50),
+        "map:sum_error_a": (12, 18),
+        "map:sum_error_a_h_a": (4, 6),
+        "map:sum_error_a_h_b": (4, 6),
     }
+    torch.testing.assert_close(outcome.learned["abundance_histogram"].sum(dim=1), torch.ones(3))
+    median = outcome.learned["map:sum_error_a"].flatten().median()
+    torch.testing.assert_close(median, outcome.learned["abundance_sum_error"])
     learned = SpectralResponse(outcome.learned["srf"], srf.names, nm)
     for mine, given in zip(learned.coverage, srf.coverage, strict=True):
         assert given[0] <= mine[0] <= mine[1] <= given[1]
@@ -281,6 +288,24 @@ def test_outcome_tells_what_was_learned():
     np.testing.assert_allclose(np.sum(terms, axis=0), outcome.curves["loss"], rtol=1e-6)
     assert outcome.settings["weight_za"] == 2.0
     assert outcome.settings["preset"] == "paper"
+
+
+def test_watching_changes_nothing():
+    """Scores of the image on the way join the curves, and no bit of the answer depends on them."""
+    nm = np.linspace(430.0, 860.0, 18)
+    truth = to_tensor(simulate(size=(12, 18), wavelengths=nm).cube)
+    srf, psf = landsat8_oli(nm), PointSpread(torch.full((3, 3), 1 / 9), 3)
+    images = []
+
+    def watch(image: torch.Tensor) -> dict[str, float]:
+        images.append(image)
+        return {"error": float((image - truth).abs().mean())}
+
+    pair = {"ratio": 3, "srf": srf, "iterations": 45, "endmembers": 8}
+    watched = hyconet(psf(truth), srf(truth), watch=watch, **pair)
+    assert torch.equal(watched.image, hyconet(psf(truth), srf(truth), **pair).image)
+    assert len(images) == len(watched.curves["error"]) == 3
+    assert torch.equal(images[-1], watched.image)
 
 
 def test_known_response_is_kept():

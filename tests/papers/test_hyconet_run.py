@@ -22,6 +22,7 @@ from hsirepro.metrics import evaluate
 from hsirepro.optics import CropWarning, gaussian_kernel
 from hsirepro.papers.hyconet import keys, prepare, run_cell, scene_label
 from hsirepro.papers.hyconet.experiments import PROFILES, Profile
+from hsirepro.papers.hyconet.recording import STEPS
 from hsirepro.records import RecordStore, code_hash
 from hsirepro.scenes import open_scene
 
@@ -191,7 +192,7 @@ def test_record_of_hyconet_holds_what_the_chapters_show(brief, tmp_path):
     record = run_cell(key)
     assert record.key == key
     assert set(record.metrics) == {
-        "mPSNR", "mSAM", "ERGAS", "RMSE", "MRAE", "PSF correlation"
+        "mPSNR", "mSAM", "ERGAS", "RMSE", "MRAE", "PSF correlation", "mSAM as released"
     }  # fmt: skip
     assert all(np.isfinite(value) for value in record.metrics.values())
     cube = open_scene("planted")
@@ -209,6 +210,14 @@ def test_record_of_hyconet_holds_what_the_chapters_show(brief, tmp_path):
     np.testing.assert_allclose(record.arrays["true_psf"], gaussian_kernel(4, 0.5))
     correlation = np.corrcoef(record.arrays["psf"].ravel(), record.arrays["true_psf"].ravel())
     assert record.metrics["PSF correlation"] == pytest.approx(correlation[0, 1], abs=1e-6)
+    # The last score on the way is that of the answer.
+    for name in ("mPSNR", "ERGAS"):
+        assert record.curves[name][-1] == pytest.approx(record.metrics[name], rel=1e-4)
+    by_band = record.arrays["psnr_by_band"]
+    assert by_band.mean() == pytest.approx(record.metrics["mPSNR"], rel=1e-5)
+    relative = record.images["mrae"] * STEPS["mrae"]
+    assert relative.mean() == pytest.approx(record.metrics["MRAE"], rel=0.01)
+    assert record.images["sum_error_a"].shape == cube.shape[:2]
     colour, angles = record.images["false_colour"], record.images["sam_centidegrees"]
     assert (colour.dtype, colour.shape) == (np.uint8, (*cube.shape[:2], 3))
     assert (angles.dtype, angles.shape) == (np.uint16, cube.shape[:2])
@@ -263,7 +272,32 @@ def test_metrics_of_a_record_are_those_of_its_cube():
     pair = ready.pair
     record = run_cell(keys("II", "planted", 0.5, "smoke", ["sfim-hs"])[0], ready)
     cube = fuse("sfim-hs", pair.hsi, pair.msi, ratio=4, scale=1.0).cube
-    assert record.metrics == evaluate(cube, pair.truth, "hyconet", ratio=4)
+    assert evaluate(cube, pair.truth, "hyconet", ratio=4).items() <= record.metrics.items()
+
+
+def test_released_angle_compares_rows_of_bands():
+    """The released code turns the axes: its "spectral" angle is one between image rows."""
+    ready = prepare("planted", 0.5, table="II")
+    pair = ready.pair
+    record = run_cell(keys("II", "planted", 0.5, "smoke", ["bicubic"])[0], ready)
+    from hsirepro.fusion import fuse
+
+    found = fuse("bicubic", pair.hsi, pair.msi, ratio=4, scale=1.0).cube.values.astype(float)
+    truth = pair.truth.values.astype(float)
+    cosine = np.einsum("yxb,yxb->yb", found, truth)
+    cosine /= np.linalg.norm(found, axis=1) * np.linalg.norm(truth, axis=1)
+    expected = np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean()
+    assert record.metrics["mSAM as released"] == pytest.approx(expected, rel=1e-6)
+    assert abs(expected - record.metrics["mSAM"]) > 0.5
+
+
+def test_pictures_are_kept_where_a_figure_shows_them():
+    """Other seeds and widths keep their numbers only, unless pictures are asked for."""
+    (shown,) = keys("II", "planted", 0.5, "smoke", ["bicubic"], [0])
+    (other,) = keys("II", "planted", 1.0, "smoke", ["bicubic"], [0])
+    assert set(run_cell(shown).images) == {"false_colour", "sam_centidegrees", "rmse_colour", "mrae"}
+    assert not run_cell(other).images
+    assert run_cell(other, pictures=True).images
 
 
 def test_short_runs_keep_the_shape_of_the_schedule(brief):

@@ -46,8 +46,8 @@ class Table:
 TABLES: Mapping[str, Table] = MappingProxyType(
     {
         "II": Table("pavia-university", 4, _BGR, ("pavia-centre-crop", "pavia-university-crop")),
-        "III": Table("indian-pines", 4, _SIX, ("aviris-vi-demo", "jasper-ridge")),
-        "IV": Table("washington-dc", 8, _SIX),
+        "III": Table("indian-pines", 4, _SIX, ("jasper-ridge", "aviris-vi-demo")),
+        "IV": Table("washington-dc", 8, _SIX, ("hydice-urban-crop",)),
         "V": Table("houston-2018", 8, _BGR, ("houston-2018-crop",)),
     }
 )
@@ -100,11 +100,28 @@ class Variant:
     random: bool = False
 
 
+_BASELINES: Mapping[str, tuple[str, bool]] = MappingProxyType(
+    {  # our name: the paper's, and whether the answer depends on the seed
+        "cnmf": ("CNMF", True),
+        "g-somp": ("GSOMP", True),
+        "fuse": ("FUSE", False),
+        "glp-hs": ("GLPHS", False),
+        "gsa": ("GSA", False),
+        "hysure": ("HySure", True),
+        "lanaras": ("ICCV15", True),
+        "mapsmm": ("MAPSMM", True),
+        "sfim-hs": ("SFIMHS", False),
+        "usdn": ("uSDN", True),
+    }
+)
+TABLE_METHODS = (*_BASELINES, "hyconet")
+"""The eleven columns of Tables II-V, in the paper's order."""
+
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
         "bicubic": Variant("bicubic", {}),
-        "sfim-hs": Variant("sfim-hs", {}),
-        "gsa": Variant("gsa", {}),
+        **{name: Variant(name, {}, random) for name, (_, random) in _BASELINES.items()},
+        "g-somp-pursuit": Variant("g-somp-pursuit", {}, random=True),
         "hyconet": Variant("hyconet", {"preset": "paper"}, random=True),
         "hyconet-bf16": Variant("hyconet", {"preset": "paper", "precision": "bf16"}, random=True),
         "hyconet-2021": Variant("hyconet", {"preset": "release-2021"}, random=True),
@@ -114,14 +131,11 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
 
 PUBLISHED_NAMES: Mapping[str, str | None] = MappingProxyType(
     {
-        "bicubic": None,
-        "sfim-hs": "SFIMHS",
-        "gsa": "GSA",
-        "hyconet": "HyCoNet",
-        "hyconet-bf16": None,
-        "hyconet-2021": None,
-        "hyconet-2022": None,
+        name: _BASELINES[name][0] if name in _BASELINES else None
+        for name in VARIANTS
+        if name != "hyconet"
     }
+    | {"hyconet": "HyCoNet"}
 )
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType(

@@ -9,21 +9,19 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from hsirepro.fusion import PRESETS, Fused, fuse
-from hsirepro.metrics import evaluate, sam_map
+from hsirepro.fusion import ITERATIVE, PRESETS, fuse
 from hsirepro.optics import Degraded, degrade, landsat8_oli
 from hsirepro.papers.hyconet.experiments import (
     PROFILES,
     TABLES,
-    VARIANTS,
     Variant,
     ratio_of,
     sigma_of,
 )
+from hsirepro.papers.hyconet.recording import record_of, watcher
+from hsirepro.papers.hyconet.studies import plan_of, variant_of
 from hsirepro.records import Meter, Record, RecordKey, provenance
 from hsirepro.scenes import CATALOGUE, check_finite, drop_bad_bands, open_scene, wavelengths_nm
-
-SAM_STEP = 0.01  # degrees per grey level of the stored map
 
 
 @dataclass(frozen=True)
@@ -124,13 +122,15 @@ def run_cell(
     device: str = "cpu",
     checkpoint: Path | None = None,
     progress: bool = False,
+    pictures: bool | None = None,
 ) -> Record:
     """Compute one cell and return its record, not yet written.
 
     Parameters
     ----------
     key : RecordKey
-        Which cell; see :func:`~hsirepro.papers.hyconet.experiments.keys`.
+        Which cell; see :func:`~hsirepro.papers.hyconet.experiments.keys` and
+        :func:`~hsirepro.papers.hyconet.studies.study_keys`.
     prepared : Prepared, optional
         The degraded scene, where it is not the catalogue scene of ``key``.
     device : str
@@ -139,19 +139,23 @@ def run_cell(
         Where training keeps its state, and resumes from.
     progress : bool
         Show a bar with loss and time left.
+    pictures : bool, optional
+        Whether the record holds images and error maps; by default where a figure of the book
+        shows them, so that the record store stays small.
 
     Returns
     -------
     Record
-        Metrics of the ``hyconet`` preset and the PSF correlation; curves; learned PSF and SRF
-        beside the true ones; the fused image in false colour and its map of spectral angles.
+        See :func:`~hsirepro.papers.hyconet.recording.record_of`.
     """
-    ready = prepared or _prepared(key.scene, key.condition, key.table)
-    variant = VARIANTS[key.method]
+    variant = variant_of(key)
+    ready = prepared or _prepared(key.scene, key.condition, plan_of(key))
     settings = {**variant.settings, **_length(variant, key.profile)}
-    if variant.method == "hyconet":
-        settings |= {"checkpoint": checkpoint, "progress": progress}
     pair = ready.pair
+    if variant.method == "hyconet":
+        settings |= {"checkpoint": checkpoint, "watch": watcher(pair)}
+    if variant.method in ITERATIVE:
+        settings |= {"progress": progress}
     with Meter() as meter:
         fused = fuse(
             variant.method,
@@ -172,7 +176,13 @@ def run_cell(
         peak_memory_mb=meter.peak_memory_mb,
         device=device,
     )
-    return _record(key, ready, fused, sources)
+    shown = _has_figure(key) if pictures is None else pictures
+    return record_of(key, pair, fused, sources, pictures=shown)
+
+
+def _has_figure(key: RecordKey) -> bool:
+    """Tell whether Figs. 10-13 show this cell."""
+    return key.table in TABLES and key.seed == 0 and sigma_of(key.condition) == 0.5
 
 
 def _length(variant: Variant, profile: str) -> dict[str, object]:
@@ -183,29 +193,3 @@ def _length(variant: Variant, profile: str) -> dict[str, object]:
     iterations = PROFILES[profile].iterations
     hold = round(whole.hold * iterations / whole.iterations)
     return {"iterations": iterations, "hold": hold}
-
-
-def _record(key: RecordKey, ready: Prepared, fused: Fused, sources: dict[str, object]) -> Record:
-    from hsirepro.report.colour import false_colour, stretch_of
-
-    pair = ready.pair
-    metrics = evaluate(fused.cube, pair.truth, "hyconet", ratio=pair.ratio)
-    arrays = {name: np.asarray(value) for name, value in fused.learned.items()}
-    arrays |= {"true_psf": pair.psf.kernel.numpy(), "true_srf": pair.srf.matrix.numpy()}
-    arrays["wavelength"] = pair.truth.wavelength.values
-    if "psf" in arrays:
-        metrics["PSF correlation"] = float(
-            np.corrcoef(arrays["psf"].ravel(), arrays["true_psf"].ravel())[0, 1]
-        )
-    angles = np.clip(sam_map(fused.cube, pair.truth, angle_unit="degrees") / SAM_STEP, 0, 65535)
-    images = {
-        "false_colour": false_colour(fused.cube, stretch=stretch_of(pair.truth)),
-        "sam_centidegrees": angles.round().astype(np.uint16),
-    }
-    settings = {
-        "ratio": pair.ratio,
-        "msi_bands": list(pair.srf.names),
-        "shape": list(pair.truth.shape),
-        **fused.settings,
-    }
-    return Record(key, metrics, fused.curves, arrays, images, settings, sources)
