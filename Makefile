@@ -35,7 +35,7 @@ lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/python -m ruff format --check $(CHECKED)
 	$(BIN)/python -m mypy
 
-bench: $(STAMP)  ## time the HyCoNet training step; prints ratios
+bench: $(STAMP)  ## time the HyCoNet step and the baselines; prints ratios
 	$(BIN)/python -m hsirepro.bench
 
 notebooks: $(STAMP)  ## write each chapter's .ipynb from its .py

@@ -77,7 +77,9 @@ def scenes_verify(
 @app.command()
 def run(
     paper: Annotated[str, typer.Argument(help="Paper, such as hyconet.")],
-    table: Annotated[str, typer.Option(help="Table of the paper; by the scene if not given.")] = "",
+    table: Annotated[
+        str, typer.Option(help="Table, or study such as fig-5; the scene's table if not given.")
+    ] = "",
     scene: Annotated[str, typer.Option(help="Catalogue name of the scene.")] = "planted",
     condition: Annotated[str, typer.Option(help="Such as sigma=0.5.")] = "sigma=0.5",
     method: Annotated[
@@ -94,17 +96,23 @@ def run(
     """
     _check_paper(paper)
     from hsirepro.papers.cells import fill
-    from hsirepro.papers.hyconet import PARAMETERS, VARIANTS, keys, run_cell, table_of
-    from hsirepro.papers.hyconet.experiments import ratio_of, sigma_of
+    from hsirepro.papers.hyconet import (
+        PARAMETERS,
+        cells,
+        ratio_of,
+        run_cell,
+        sigma_of,
+        table_of,
+    )
     from hsirepro.records import RecordStore
 
     PARAMETERS["device"].check("device", device)  # methods without training do not look at it
-    wanted = keys(
+    wanted = cells(
         table or table_of(scene),
         scene,
         sigma_of(condition),
         profile,
-        method or VARIANTS,
+        method,
         seed,
         ratio_of(condition),
     )
@@ -121,6 +129,44 @@ def run(
         for r in records
     ]
     _print_table(("method", "seed", *names), rows)
+
+
+@app.command()
+def sweep(
+    paper: Annotated[str, typer.Argument(help="Paper, such as hyconet.")],
+    profile: Annotated[str, typer.Option(help="smoke, quick or paper.")] = "quick",
+    table: Annotated[
+        list[str] | None, typer.Option(help="Tables or studies; all if none. Repeat for several.")
+    ] = None,
+    scene: Annotated[list[str] | None, typer.Option(help="All stand-ins if none.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="All rows and variants if none.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "cpu",
+    jobs: Annotated[int, typer.Option(min=1, help="Cells at a time.")] = 1,
+    dry: Annotated[bool, typer.Option("--dry", help="List what is missing, run nothing.")] = False,
+) -> None:
+    """Run every planned cell of a paper that is not recorded yet; code 1 if one fails.
+
+    It may be cut off at any moment and called again.
+    """
+    _check_paper(paper)
+    from hsirepro.papers import sweep as many
+    from hsirepro.papers.hyconet import PARAMETERS, planned, run_cell
+    from hsirepro.records import RecordStore
+
+    PARAMETERS["device"].check("device", device)
+    store, plan = RecordStore(), planned(profile)
+    for field, names in (("table", table), ("scene", scene), ("method", method)):
+        known = {getattr(key, field) for key in plan}
+        for name in names or ():
+            _check_known(field, name, known)
+        plan = [key for key in plan if not names or getattr(key, field) in names]
+    if dry:
+        for key in many.missing(plan, store):
+            typer.echo(str(key))
+        return
+    failures = many.sweep(plan, run_cell, store=store, device=device, jobs=jobs, say=typer.echo)
+    if failures:
+        raise typer.Exit(1)
 
 
 @records_app.callback(invoke_without_command=True)
@@ -176,6 +222,13 @@ def _check_paper(name: str) -> None:
 
     if name not in papers():
         raise ParameterError(f"There is no paper {name!r} here.", hint=suggest(name, papers()))
+
+
+def _check_known(field: str, name: str, known: set[str]) -> None:
+    from hsirepro.errors import ParameterError, suggest
+
+    if name not in known:
+        raise ParameterError(f"Nothing is planned for {field} {name!r}.", hint=suggest(name, known))
 
 
 def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]], widest: int = 60) -> None:

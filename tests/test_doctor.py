@@ -9,7 +9,9 @@ import pytest
 import torch
 
 import hsirepro
-from hsirepro import bench, doctor
+from hsirepro import doctor
+from hsirepro.bench import baselines
+from hsirepro.bench import hyconet as bench
 from hsirepro.fusion.hyconet import HyCoNet
 from hsirepro.scenes.locate import scene_table
 
@@ -96,14 +98,9 @@ def test_bench_measures_all_variants_in_turn(monkeypatch):
 
 def test_bench_prints_ratios(monkeypatch, capsys):
     """The table holds a line per variant, with its ratio to the unchunked fp32 step."""
-    threads = torch.get_num_threads()
     monkeypatch.setattr(bench, "PIXELS", (2, 3))
     monkeypatch.setattr(bench, "peak_memory_mb", lambda *size, **settings: 123.0)
-    monkeypatch.setattr("sys.argv", ["bench", "--rounds", "1", "--threads", "1"])
-    try:
-        bench.main()
-    finally:
-        torch.set_num_threads(threads)
+    bench.report(rounds=1, threads=1)
     lines = capsys.readouterr().out.splitlines()
     for name, line in zip(bench.VARIANTS, lines[1:], strict=False):
         assert name in line
@@ -111,3 +108,18 @@ def test_bench_prints_ratios(monkeypatch, capsys):
         assert "123 MB" in line
     assert ", x1.0," in lines[1]
     assert "1 threads, 1 rounds" in lines[0]
+
+
+def test_bench_times_every_baseline(monkeypatch, capsys):
+    """Each of the ten methods gets a line with its seconds, share of products and peak."""
+    monkeypatch.setattr(baselines, "SIZE", 32)
+    monkeypatch.setattr(baselines, "TABLE_METHODS", ("gsa", "sfim-hs", "hyconet"))
+    monkeypatch.setattr(baselines, "peak_mb", lambda *call: 123.0)
+    baselines.pair.cache_clear()
+    baselines.report(threads=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert "4x4 / 32x32 x 48 bands" in lines[1]
+    assert [line.split()[0] for line in lines[2:]] == ["gsa", "sfim-hs", "all"]
+    assert all("share" in line and "123 MB" in line for line in lines[2:4])
+    assert 0 <= baselines.share_of_products("gsa") <= 1
+    baselines.pair.cache_clear()

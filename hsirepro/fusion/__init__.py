@@ -17,11 +17,19 @@ from torch import Tensor
 
 from hsirepro.errors import ParameterError, ShapeError, suggest
 from hsirepro.fusion.bicubic import bicubic
+from hsirepro.fusion.cnmf import cnmf
+from hsirepro.fusion.glp_hs import glp_hs
 from hsirepro.fusion.gsa import gsa
+from hsirepro.fusion.gsomp import g_somp, g_somp_pursuit
 from hsirepro.fusion.hyconet import hyconet
 from hsirepro.fusion.hyconet_presets import PRESETS, HyCoNetConfig
+from hsirepro.fusion.hysure import hysure
+from hsirepro.fusion.lanaras import lanaras
+from hsirepro.fusion.mapsmm import mapsmm
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.fusion.sfim_hs import sfim_hs
+from hsirepro.fusion.sylvester import fuse_sylvester
+from hsirepro.fusion.usdn import usdn
 from hsirepro.optics import PointSpread, SpectralResponse, check_pair
 from hsirepro.scenes.cube import check_finite, from_tensor, to_tensor
 
@@ -29,8 +37,17 @@ __all__ = ["ITERATIVE", "METHODS", "PRESETS", "Fused", "HyCoNetConfig", "Outcome
 
 METHODS: dict[str, Callable[..., Outcome]] = {
     "bicubic": bicubic,
-    "sfim-hs": sfim_hs,
+    "cnmf": cnmf,
+    "g-somp": g_somp,
+    "g-somp-pursuit": g_somp_pursuit,
+    "fuse": fuse_sylvester,
+    "glp-hs": glp_hs,
     "gsa": gsa,
+    "hysure": hysure,
+    "lanaras": lanaras,
+    "mapsmm": mapsmm,
+    "sfim-hs": sfim_hs,
+    "usdn": usdn,
     "hyconet": hyconet,
 }
 

@@ -12,6 +12,9 @@ Gaussian point spread as wide as the ratio, whatever blurred the scene. Here
 * the point spread is assumed, with a full width at half maximum equal to the ratio, or estimated
   as HySure does, or is given.
 
+The paper says that the assumed kernel is as large as the ratio; the toolbox of the review, which
+it runs, uses one of twice the size.
+
 References
 ----------
 .. [1] K. Zheng et al., "Coupled convolutional neural network with adaptive response function
@@ -34,7 +37,7 @@ from hsirepro.errors import ParameterError, suggest
 from hsirepro.optics import PointSpread, SpectralResponse, gaussian_kernel
 
 Response = Literal["estimated", "hysure", "given"]
-Spread = Literal["assumed", "hysure", "given"]
+Spread = Literal["assumed", "review", "hysure", "given"]
 FWHM = 2.0 * float(np.sqrt(2.0 * np.log(2.0)))  # full width at half maximum, in sigmas
 
 
@@ -82,8 +85,9 @@ def pair_optics(
         The true ones, used where a setting is ``"given"``.
     response : {"estimated", "hysure", "given"}
         Non-negative quadratic programme, regularised least squares, or ``srf``.
-    spread : {"assumed", "hysure", "given"}
-        Gaussian as wide as the ratio, HySure's estimate, or ``psf``.
+    spread : {"assumed", "review", "hysure", "given"}
+        Gaussian as wide as the ratio, in a window of the paper's or of the review's size;
+        HySure's estimate; or ``psf``.
 
     Returns
     -------
@@ -96,7 +100,9 @@ def pair_optics(
     """
     _check("response", response, Response, srf)
     _check("spread", spread, Spread, psf)
-    known = psf if spread == "given" and psf is not None else assumed_spread(ratio)
+    known = review_spread(ratio) if spread == "review" else assumed_spread(ratio)
+    if spread == "given" and psf is not None:
+        known = psf
     low = known(msi.double())
     if response == "given" and srf is not None:
         matrix, offset = srf.matrix.double(), torch.zeros(len(msi), 1, dtype=torch.float64)
@@ -108,9 +114,11 @@ def pair_optics(
     else:
         matrix, offset = non_negative_response(hsi.flatten(1), low.flatten(1))
     if spread == "hysure":
-        from hsirepro.fusion.hysure_estimation import estimated_spread
+        from hsirepro.fusion.hysure_estimation import estimated_spread, regularised_response
 
-        known = estimated_spread(hsi, msi, ratio, matrix)
+        # HySure finds the blur with its own response, also where another one is used later.
+        own = matrix if response != "estimated" else regularised_response(hsi, msi, ratio)
+        known = estimated_spread(hsi, msi, ratio, own)
     residual = matrix @ hsi.flatten(1).double() + offset - low.flatten(1)
     tiny = torch.finfo(torch.float64).tiny
     error = residual.square().mean(dim=1).sqrt() / low.flatten(1).mean(dim=1).clamp_min(tiny)
@@ -119,18 +127,30 @@ def pair_optics(
 
 
 def assumed_spread(ratio: int) -> PointSpread:
-    """Return a Gaussian whose full width at half maximum is ``ratio`` high-resolution pixels.
+    """Return the Gaussian that the paper assumes: a window of the ratio's size.
 
-    The window is 2 ratio wide (one less for odd ratios, to stay centred), with mirrored borders;
-    the toolbox of the comparative review cuts the window to one block there instead.
+    Its width is not printed; as in the review [2]_, the full width at half maximum is ``ratio``.
 
     Examples
     --------
     >>> assumed_spread(4), assumed_spread(5)
+    (PointSpread(4 x 4, stride=4), PointSpread(5 x 5, stride=5))
+    """
+    return PointSpread(gaussian_kernel(ratio, ratio / FWHM), ratio)
+
+
+def review_spread(ratio: int) -> PointSpread:
+    """Return the same Gaussian in the window of the review's toolbox, which overlaps.
+
+    It is 2 ratio wide (one less for odd ratios, to stay centred), with mirrored borders; the
+    toolbox cuts the window to one block there.
+
+    Examples
+    --------
+    >>> review_spread(4), review_spread(5)
     (PointSpread(8 x 8, stride=4), PointSpread(9 x 9, stride=5))
     """
-    side = 2 * ratio - ratio % 2
-    return PointSpread(gaussian_kernel(side, ratio / FWHM), ratio)
+    return PointSpread(gaussian_kernel(2 * ratio - ratio % 2, ratio / FWHM), ratio)
 
 
 def non_negative_response(pixels: Tensor, bands: Tensor) -> tuple[Tensor, Tensor]:

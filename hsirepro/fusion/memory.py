@@ -31,7 +31,7 @@ def require_memory(method: str, needed: int, why: str) -> None:
     free = psutil.virtual_memory().available
     if needed > free:
         raise ResourceError(
-            f"{method} needs {needed / 1e9:.1f} GB for this pair, and {free / 1e9:.1f} GB are free.",
+            f"{method} needs {needed / 1e9:.1f} GB for this pair; {free / 1e9:.1f} GB are free.",
             why=why,
             next_step="crop the pair, or take a method that works in tiles: gsa, sfim-hs, glp-hs",
         )

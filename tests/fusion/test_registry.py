@@ -15,7 +15,16 @@ from hsirepro.scenes import make_cube
 from hsirepro.scenes.simulate import simulate
 
 NM = np.linspace(430.0, 860.0, 24)
-SHORT = {"hyconet": {"iterations": 25, "endmembers": 12}}
+SHORT = {
+    "cnmf": {"iterations": 20},
+    "g-somp": {"iterations": 5},
+    "g-somp-pursuit": {"iterations": 5},
+    "hysure": {"iterations": 30},
+    "lanaras": {"iterations": 5},
+    "usdn": {"hsi_iterations": 20, "fit_iterations": 10, "msi_iterations": 10},
+    "hyconet": {"iterations": 25, "endmembers": 12},
+}
+OLI = ("blue", "green", "red", "nir", "swir1", "swir2")
 CLOSED_FORM = tuple(name for name in METHODS if name not in SHORT)
 
 
@@ -47,6 +56,8 @@ def test_constant_scene_stays_constant(name):
     # At other scales the clamps can saturate all pixels alike and stop the training: the next
     # law is the one that it keeps there.
     options = {"endmembers": 50} if name == "hyconet" else {}
+    if name == "usdn":  # its decoder is random, and has to learn to be silent
+        options = {"hsi_iterations": 300, "learning_rate": 1e-2}
     assert rmse(run(name, pair, **options).cube, pair.truth) < 5e-3
 
 
@@ -85,6 +96,19 @@ def test_any_shape_gives_finite_pixels(name, ratio):
     assert pair.msi.sizes["wavelength"] == 1
     fused = run(name, pair).cube
     assert fused.shape == (23 // ratio * ratio, 32 // ratio * ratio, 24)
+    assert np.isfinite(fused.values).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(("ratio", "msi_bands"), [(2, 3), (4, 6), (5, 3), (8, 1), (8, 6)])
+def test_every_ratio_and_number_of_msi_bands(name, ratio, msi_bands):
+    """Ratios 2 to 8, with one, three and six MSI bands: the pair is fused, without a hole."""
+    nm = np.linspace(430.0, 2320.0, 40)
+    names = ("green",) if msi_bands == 1 else OLI[:msi_bands]
+    pair = planted((41, 50), nm, ratio=ratio, srf=landsat8_oli(nm, names))
+    assert pair.msi.sizes["wavelength"] == msi_bands
+    fused = run(name, pair).cube
+    assert fused.shape == (41 // ratio * ratio, 50 // ratio * ratio, 40)
     assert np.isfinite(fused.values).all()
 
 
@@ -170,7 +194,7 @@ def test_guard_stops_the_division_by_zero_of_sfim():
     ("call", "error", "text"),
     [
         ({"name": "hyconett"}, ParameterError, "no fusion method 'hyconett'.\n  hint  did you mea"),
-        ({"name": "zzz"}, ParameterError, "one of: bicubic, gsa, hyconet, sfim-hs"),
+        ({"name": "zzz"}, ParameterError, "one of: bicubic, "),
         ({"ratio": -4}, ParameterError, "ratio=-4 has to be at least 2"),
         ({"ratio": "4"}, ParameterError, "ratio='4' is not a whole number (str)"),
         ({"ratio": 2}, ShapeError, "do not overlap: at ratio 2 an HSI of 4 x 5"),

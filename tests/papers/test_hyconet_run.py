@@ -295,7 +295,12 @@ def test_pictures_are_kept_where_a_figure_shows_them():
     """Other seeds and widths keep their numbers only, unless pictures are asked for."""
     (shown,) = keys("II", "planted", 0.5, "smoke", ["bicubic"], [0])
     (other,) = keys("II", "planted", 1.0, "smoke", ["bicubic"], [0])
-    assert set(run_cell(shown).images) == {"false_colour", "sam_centidegrees", "rmse_colour", "mrae"}
+    assert set(run_cell(shown).images) == {
+        "false_colour",
+        "sam_centidegrees",
+        "rmse_colour",
+        "mrae",
+    }
     assert not run_cell(other).images
     assert run_cell(other, pictures=True).images
 

@@ -1,26 +1,48 @@
-"""HyCoNet, IEEE TGRS 2021: its tables as data, and the run that fills one cell."""
+"""HyCoNet, IEEE TGRS 2021: its tables and figures as data, and the run that fills one cell."""
 
 from hsirepro.papers.hyconet.experiments import (
     PARAMETERS,
     PROFILES,
     PUBLISHED_NAMES,
+    SIGMAS,
+    TABLE_METHODS,
     TABLES,
     VARIANTS,
+    condition_of,
     keys,
+    ratio_of,
+    sigma_of,
     table_of,
 )
 from hsirepro.papers.hyconet.run import Prepared, prepare, run_cell, scene_label
+from hsirepro.papers.hyconet.studies import (
+    STUDIES,
+    cells,
+    planned,
+    recorded_variants,
+    study_keys,
+)
 
 __all__ = [
     "PARAMETERS",
     "PROFILES",
     "PUBLISHED_NAMES",
+    "SIGMAS",
+    "STUDIES",
     "TABLES",
+    "TABLE_METHODS",
     "VARIANTS",
     "Prepared",
+    "cells",
+    "condition_of",
     "keys",
+    "planned",
     "prepare",
+    "ratio_of",
+    "recorded_variants",
     "run_cell",
     "scene_label",
+    "sigma_of",
+    "study_keys",
     "table_of",
 ]

@@ -19,6 +19,8 @@ from hsirepro.errors import ParameterError, suggest
 from hsirepro.papers.hyconet.experiments import (
     PAPER,
     PROFILES,
+    SIGMAS,
+    TABLE_METHODS,
     TABLES,
     VARIANTS,
     Variant,
@@ -26,7 +28,7 @@ from hsirepro.papers.hyconet.experiments import (
     keys,
     table_of,
 )
-from hsirepro.records import RecordKey
+from hsirepro.records import Record, RecordKey, RecordStore
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ WITHOUT: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "without-sparsity": {"nu": 0.0},
     }
 )
-TOLD = ("cnmf", "fuse", "lanaras")  # baselines that are told a point spread and do not learn it
+TOLD = ("cnmf", "fuse", "g-somp", "lanaras")  # baselines that are told a point spread
 PAVIA, HOUSTON = "pavia-centre-crop", "houston-2018-crop"
 STAND_INS = tuple(scene for table in TABLES.values() for scene in table.stand_ins)
 
@@ -134,11 +136,12 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             seeds=3,
         ),
         "mismatch": Study(
-            "what the baselines are told of the point spread: as wide as the ratio, or the truth",
+            "what the baselines are told of the point spread",
             MappingProxyType(
                 {
-                    **{f"{name}-assumed": _told(name) for name in (*TOLD, "hysure")},
-                    **{f"{name}-given": _told(name, spread="given") for name in (*TOLD, "hysure")},
+                    **{f"{name}-assumed": _told(name) for name in TOLD},
+                    **{f"{name}-review": _told(name, spread="review") for name in TOLD},
+                    **{f"{name}-given": _told(name, spread="given") for name in TOLD},
                 }
             ),
             STAND_INS,
@@ -216,6 +219,90 @@ def study_keys(
         for seed in chosen if variant.random else chosen[:1]:
             found.append(RecordKey(PAPER, study, scene, condition, name, profile, seed))
     return found
+
+
+def cells(
+    table: str,
+    scene: str,
+    sigma: float,
+    profile: str,
+    methods: Iterable[str] | None = None,
+    seeds: Iterable[int] | None = None,
+    ratio: int = 0,
+) -> list[RecordKey]:
+    """List the cells of a table or of a study; all methods or variants by default.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown; the nearest are given.
+    """
+    _known("table or study", table, [*TABLES, *STUDIES])
+    if table in STUDIES:
+        return study_keys(table, scene, profile, methods, seeds, sigma, ratio)
+    return keys(table, scene, sigma, profile, methods or VARIANTS, seeds, ratio)
+
+
+def planned(profile: str) -> list[RecordKey]:
+    """List every cell of the tables and studies on the stand-ins, the most telling first.
+
+    Examples
+    --------
+    >>> str(planned("paper")[0])
+    'hyconet/II/pavia-centre-crop/sigma=0.5/bicubic (paper, seed 0)'
+    """
+    seeds = PROFILES[_known("profile", profile, PROFILES)].seeds
+    rows = ("bicubic", *TABLE_METHODS)
+    extra = tuple(name for name in VARIANTS if name not in rows)
+
+    def tables(sigmas: Iterable[float], methods: Iterable[str], chosen: Iterable[int]) -> None:
+        for sigma, (name, table) in product(sigmas, TABLES.items()):
+            for scene in table.stand_ins:
+                found.extend(keys(name, scene, sigma, profile, methods, chosen))
+
+    found: list[RecordKey] = []
+    tables(SIGMAS[:1], rows, seeds[:1])
+    tables(SIGMAS[1:], rows, seeds[:1])
+    for name in ("fig-5", "abundances", "response", "sparsity", "mismatch", "fig-7"):
+        for scene in STUDIES[name].scenes:
+            found += study_keys(name, scene, profile)
+    tables(SIGMAS, rows, seeds)
+    tables(SIGMAS[:1], extra, seeds)
+    for name in ("fig-4a", "fig-4b", "fig-4c"):
+        for scene in STUDIES[name].scenes:
+            found += study_keys(name, scene, profile)
+    return list(dict.fromkeys(found))
+
+
+def recorded_variants(
+    study: str, scene: str, store: RecordStore | None = None
+) -> dict[str, list[Record]]:
+    """Return the records of each variant of a study, all of one profile.
+
+    Parameters
+    ----------
+    study : str
+        A key of :data:`STUDIES`.
+    scene : str
+        Name under which records are kept.
+    store : RecordStore, optional
+
+    Returns
+    -------
+    dict of str to list of Record
+        By variant, in the study's order and by seed; an empty list where nothing is recorded.
+        Runs of different lengths are not comparable: of the paper's and the quick profile, the
+        one that has more of the variants is returned, the paper's if both have as many.
+    """
+    shelf = store or RecordStore()
+    found: dict[str, dict[str, list[Record]]] = {}
+    for profile in ("paper", "quick"):
+        found[profile] = {}
+        for name in STUDIES[_known("study", study, STUDIES)].variants:
+            (key, *_) = study_keys(study, scene, profile, [name], [0])
+            place = {part: getattr(key, part) for part in ("paper", "table", "scene", "condition")}
+            found[profile][name] = shelf.find(**place, method=key.method, profile=profile)
+    return max(found.values(), key=lambda variants: sum(map(bool, variants.values())))
 
 
 def _alike(row: Variant, variant: Variant) -> bool:

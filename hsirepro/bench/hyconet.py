@@ -1,14 +1,7 @@
-"""Time the HyCoNet training step: ``make bench``.
-
-All figures of one call come from one process on one machine, in turn, so that their ratios hold
-even where the machine's speed drifts. Nothing is asserted: timing belongs here, not in tests.
-"""
+"""Time the HyCoNet training step, whole image and in chunks, fp32 and bf16."""
 
 from __future__ import annotations
 
-import argparse
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -17,6 +10,7 @@ from typing import Any
 
 import torch
 
+from hsirepro.bench.memory import peak_mb
 from hsirepro.fusion.hyconet import HyCoNet, accumulate
 from hsirepro.fusion.hyconet_presets import configure
 from hsirepro.training import keep_freed_memory
@@ -72,29 +66,18 @@ def times(rounds: int) -> dict[str, list[float]]:
 
 
 def peak_memory_mb(height: int, width: int, **settings: Any) -> float:
-    """Return the peak memory of one step, measured in a process of its own; MB (10^6 bytes)."""
-    code = (
-        "import hsirepro.bench as b, hsirepro.records as r\n"
-        f"with r.Meter() as meter: b.step({height}, {width}, **{settings!r})()\n"
-        "print(meter.peak_memory_mb)"
-    )
-    call = [sys.executable, "-c", code]
-    return float(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
+    """Return the peak memory of one step; MB (10^6 bytes)."""
+    return peak_mb("hsirepro.bench.hyconet", f"step({height}, {width}, **{settings!r})()")
 
 
-def main() -> None:
+def report(rounds: int, threads: int) -> None:
     """Print the table of times, ratios and peaks."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     height, width = PIXELS
     print(
         f"HyCoNet step, {height}x{width} / {height * RATIO}x{width * RATIO} x {BANDS} bands, "
-        f"p = 100, {options.threads} threads, {options.rounds} rounds"
+        f"p = 100, {threads} threads, {rounds} rounds"
     )
-    taken = times(options.rounds)
+    taken = times(rounds)
     base = taken["fp32, whole image"]
     for name, values in taken.items():
         middle = len(values) // 2
@@ -109,7 +92,3 @@ def main() -> None:
         f"  four times the pixels, fp32 in chunks: peak {four:.0f} MB; "
         f"the images themselves grow by {3 * images:.0f} MB"
     )
-
-
-if __name__ == "__main__":
-    main()

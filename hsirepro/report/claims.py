@@ -1,0 +1,161 @@
+"""The table of a paper's claims: what records say of each, scene by scene."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from hsirepro.errors import ParameterError, suggest
+from hsirepro.report import render
+from hsirepro.report.tables import DASH
+
+if TYPE_CHECKING:
+    from hsirepro.papers.claims import Verdict
+
+# A sign of its own shape beside each word, for those who skim; no colour is needed to read it.
+SIGNS = {"holds": "✓", "fails": "✗", "undecided": "?"}
+# The evidence of an undecided claim opens with the number of missing runs, which stands beside it.
+LACK = re.compile(r"^\d+ runs? (?:is|are) missing\.\s*")
+NUMBERS = "text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums"
+HEADING = re.compile(r'(<th scope="rowgroup" colspan="\d+" style=)"[^"]*"')
+SENTENCES = "text-align: left"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim on one scene."""
+
+    claim: str
+    source: str
+    scene: str
+    verdict: str
+    missing: int
+    evidence: str
+
+
+@dataclass(frozen=True, repr=False)
+class ClaimsTable:
+    """What :func:`claims_table` returns; as the last line of a cell it shows itself."""
+
+    rows: tuple[Row, ...]
+    commands: tuple[str, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per claim and scene."""
+        return pd.DataFrame([vars(row) for row in self.rows])
+
+    def _repr_html_(self) -> str:
+        # Tables of numbers must not break their lines; claims and evidence have to.
+        table = render.html(self._layout()).replace(NUMBERS, SENTENCES)
+        return HEADING.sub(rf'\1"{SENTENCES}"', table)
+
+    def __repr__(self) -> str:
+        return render.markdown(self._layout())
+
+    def _layout(self) -> render.Layout:
+        bodies: dict[str, list[list[str]]] = {}
+        for row in self.rows:
+            lack = f", {_runs(row.missing)} missing" if row.missing else ""
+            verdict = f"{SIGNS[row.verdict]} {row.verdict}{lack}"
+            line = [row.scene, verdict, row.evidence]
+            bodies.setdefault(f"{row.claim} ({row.source})", []).append(line)
+        notes = []
+        if self.commands:
+            which = " and ".join(f"`{command}`" for command in self.commands)
+            notes.append(f"What is undecided lacks runs, and {which} computes and records them.")
+        header = ["claim (source), scene", "verdict", "evidence"]
+        caption = "What the paper says, and what our records say"
+        return render.Layout(caption, header, list(bodies.items()), notes)
+
+
+def claims_table(verdicts: Iterable[Verdict], texts: Iterable[Mapping[str, str]]) -> ClaimsTable:
+    """Set verdicts on claims in a table, grouped by claim.
+
+    Parameters
+    ----------
+    verdicts : iterable of Verdict
+        Of one paper or of several.
+    texts : iterable of dict
+        The claims, as :func:`hsirepro.papers.published.claims` returns them. They give the order;
+        those without a verdict are left out.
+
+    Returns
+    -------
+    ClaimsTable
+        A group per claim, headed by what the paper says and where; in it, a row per scene with
+        the verdict and the evidence. Below, the command that computes missing runs.
+
+    Raises
+    ------
+    ParameterError
+        If there is no verdict, or one on a claim that is not among ``texts``.
+    """
+    given = _some(verdicts)
+    known = {text["id"]: text for text in texts}
+    for verdict in given:
+        if verdict.claim not in known:
+            raise ParameterError(
+                f"There is a verdict on {verdict.claim!r}, and no such claim.",
+                hint=suggest(verdict.claim, known),
+                next_step="texts=claims(paper) of the paper that the verdicts are on",
+            )
+    rows = tuple(
+        Row(
+            claim=text["says"],
+            source=text["source"],
+            scene=verdict.scene,
+            verdict=verdict.word,
+            missing=len(set(verdict.missing)),
+            evidence=LACK.sub("", verdict.evidence) or DASH,
+        )
+        for name, text in known.items()
+        for verdict in given
+        if verdict.claim == name
+    )
+    lacking = [key for verdict in given for key in verdict.missing]
+    sweeps = {f"hsirepro sweep {key.paper} --profile {key.profile}": None for key in lacking}
+    return ClaimsTable(rows, tuple(sweeps))
+
+
+def summary(verdicts: Iterable[Verdict]) -> str:
+    """Return one sentence that says how many claims hold, fail and are undecided.
+
+    A claim is counted once per scene on which it is asked, for it may hold on one and fail on
+    another.
+
+    Raises
+    ------
+    ParameterError
+        If there is no verdict.
+    """
+    given = _some(verdicts)
+    words: list[str] = [verdict.word for verdict in given]
+    held, failed, open_ = (words.count(word) for word in SIGNS)
+    text = (
+        f"Of {_count(len(given), 'pair')} of a claim and a scene, "
+        f"{held} {'holds' if held == 1 else 'hold'}, {failed} {'fails' if failed == 1 else 'fail'} "
+        f"and {open_} {'is' if open_ == 1 else 'are'} undecided"
+    )
+    lacking = {key for verdict in given for key in verdict.missing}
+    return f"{text}, for want of {_runs(len(lacking))}." if lacking else f"{text}."
+
+
+def _some(verdicts: Iterable[Verdict]) -> Sequence[Verdict]:
+    given = list(verdicts)
+    if not given:
+        raise ParameterError(
+            "There are no verdicts to show.", next_step="give what decided() of the paper returns"
+        )
+    return given
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _runs(number: int) -> str:
+    return _count(number, "run")

@@ -1,0 +1,22 @@
+"""Unmixing: endmembers, abundances and their number, under the linear mixing model.
+
+Pixels are the columns of a matrix, shape (L, N), endmembers those of another, (L, p), and
+abundances are (p, N), so that pixels = endmembers @ abundances. All work is in float64.
+"""
+
+from hsirepro.unmixing.dimension import hfc, most_endmembers
+from hsirepro.unmixing.simplex import project_simplex
+from hsirepro.unmixing.sisal import sisal
+from hsirepro.unmixing.sunsal import fcls, sunsal
+from hsirepro.unmixing.vca import estimate_snr, vca
+
+__all__ = [
+    "estimate_snr",
+    "fcls",
+    "hfc",
+    "most_endmembers",
+    "project_simplex",
+    "sisal",
+    "sunsal",
+    "vca",
+]

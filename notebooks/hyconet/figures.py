@@ -1,0 +1,332 @@
+# %% [markdown]
+# # HyCoNet: the figures
+#
+# *Takes some seconds with the `smoke` profile on two CPU cores; the recorded runs shown here took
+# from minutes to an hour each.*
+#
+# Figures 4 to 14 of the paper {cite}`zheng2021hyconet` ask what HyCoNet's settings, parts and
+# constraints are worth, what it learns, and where its errors lie. This chapter draws each of them
+# from recorded runs on crops that stand in for the paper's scenes, and runs one of the studies
+# anew on a scene of your choice.
+
+# %%
+from IPython.display import Markdown, display
+
+from hsirepro.papers.cells import fill
+from hsirepro.papers.hyconet import (
+    PARAMETERS,
+    PROFILES,
+    SIGMAS,
+    STUDIES,
+    TABLE_METHODS,
+    condition_of,
+    prepare,
+    recorded_variants,
+    run_cell,
+    scene_label,
+    study_keys,
+    table_of,
+)
+from hsirepro.params import Parameter, check_chapter
+from hsirepro.records import RecordStore
+from hsirepro.report import (
+    plot_abundances,
+    plot_against,
+    plot_convergence,
+    plot_error_maps,
+    plot_grid,
+    plot_kernels,
+    plot_psnr_by_band,
+    plot_variants,
+    provenance_line,
+)
+
+SCHEMA = {
+    **PARAMETERS,
+    "study": Parameter(
+        "str",
+        "abundances",
+        "which study to run",
+        choices=tuple(STUDIES),
+    ),
+}
+PAVIA, HOUSTON = "pavia-centre-crop", "houston-2018-crop"
+
+_known = set(globals())
+
+# %% [markdown]
+# ## Parameters
+#
+# `papermill notebooks/hyconet/figures.ipynb out.ipynb -p study fig-5 -p scene pavia-centre-crop -p
+# profile quick` runs the ablation of Fig. 5.
+
+# %% tags=["parameters"]
+scene = "planted"  # catalogue name, or path of your own cube
+key = ""  # variable in your .mat, .h5 or .npz, if it holds several
+wavelengths = ""  # text file of band centres in nm, if yours has none
+ratio = 0  # GSD of HSI over that of MSI; 0 takes the paper table's
+sigma = 0.5  # width of the Gaussian PSF, in MSI pixels
+profile = "smoke"  # smoke (seconds), quick (minutes), paper (half an hour)
+seed = 0  # random seed; same seed, same machine, same numbers
+device = "cpu"  # where to train: cpu, cuda, or auto for the best here
+study = "abundances"  # fig-4a, fig-4b, fig-4c, fig-5, fig-7, abundances...
+
+# %%
+p = check_chapter(globals(), _known, SCHEMA)
+store = RecordStore()
+
+
+def runs(name: str, crop: str) -> dict:
+    """Return the recorded runs of a study by variant, and name them."""
+    found = recorded_variants(name, crop, store)
+    records = [record for some in found.values() for record in some]
+    lacking = [variant for variant, some in found.items() if not some]
+    text = f"**{crop}**, {STUDIES[name].title}. "
+    text += provenance_line(records) if records else "Nothing is recorded. "
+    if lacking:
+        text += (
+            f" {len(lacking)} of {len(found)} variants are not recorded; "
+            f"`hsirepro sweep hyconet --table {name} --scene {crop} "
+            "--profile paper` fills them."
+        )
+    display(Markdown(text))
+    return found
+
+
+def draw(figure, records: list, **options) -> None:
+    """Draw a figure of records, if there are any."""
+    if records:
+        display(figure(records, **options))
+    else:
+        print("Nothing is recorded that this figure could show.")
+
+
+def row(method: str, crop: str, width: float = 0.5):
+    """Return the best record of a row of the tables, or None."""
+    return store.best(
+        paper="hyconet",
+        table=table_of(crop),
+        scene=crop,
+        condition=condition_of(width),
+        method=method,
+    )
+
+
+# %% [markdown]
+# ## Figure 4: the weights of the loss
+#
+# $\alpha$ and $\beta$ weigh the errors of $\mathbf{Z}_b$ and of $\mathbf{Y}$, $\gamma$ that of the
+# image both sensors would see at the coarse scale, $\mu$ the sum-to-one and $\nu$ the sparsity of
+# the abundances. The paper prints pictures and no grid: the points are ours.
+
+
+# %% mystnb={"image": {"alt": "Heat map of the mPSNR in dB over the weights alpha and beta of the loss on the Pavia Centre crop"}}
+def on_grid(name: str, axes: tuple[str, str]) -> dict:
+    """Return mPSNR by the two settings in the name of a variant."""
+    points = {}
+    for variant, some in runs(name, PAVIA).items():
+        at = dict(part.split("=") for part in variant.split("+"))
+        point = tuple(float(at[axis]) for axis in axes)
+        values = [record.metrics["mPSNR"] for record in some]
+        points[point] = (
+            sum(values) / len(values) if values else float("nan")
+        )
+    return points
+
+
+plot_grid(
+    on_grid("fig-4a", ("alpha", "beta")),
+    x="alpha (unitless)",
+    y="beta (unitless)",
+    label="mPSNR (dB)",
+)
+
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees for five values of the weight gamma on the Pavia Centre crop"}}
+plot_variants(runs("fig-4b", PAVIA), metrics=("mPSNR", "mSAM"))
+
+# %% mystnb={"image": {"alt": "Heat map of the mPSNR in dB over the weights mu and nu of the loss on the Pavia Centre crop"}}
+plot_grid(
+    on_grid("fig-4c", ("mu", "nu")),
+    x="mu (unitless)",
+    y="nu (unitless)",
+    label="mPSNR (dB)",
+)
+
+# %% [markdown]
+# ## Figure 5: what each part is worth
+#
+# Each row takes one term of the loss away.
+
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees of HyCoNet on the Pavia Centre crop, whole and without each of six parts of its loss"}}
+plot_variants(runs("fig-5", PAVIA), metrics=("mPSNR", "mSAM"))
+
+# %% [markdown]
+# ## Figure 6: a clamp against a softmax
+#
+# The mPSNR is measured while training goes on; the training does not see it. `relu`, which clamps
+# at 0 only, is what the code released in 2021 does.
+
+# %% mystnb={"image": {"alt": "mPSNR in dB against the iteration for abundances kept in range by a clamp, a softmax or a ReLU on the Pavia Centre crop"}}
+curves = {
+    name: some[0]
+    for name, some in runs("abundances", PAVIA).items()
+    if some and "mPSNR" in some[0].curves
+}
+if curves:
+    display(plot_convergence(curves))
+
+# %% [markdown]
+# ## Figure 7: the number of endmembers
+
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees against the number of endmembers on four crops"}}
+series = {}
+for crop in STUDIES["fig-7"].scenes:
+    found = runs("fig-7", crop)
+    points = {float(name[2:]): some for name, some in found.items() if some}
+    if len(points) > 1:
+        series[crop] = points
+if series:
+    display(plot_against(series))
+
+# %% [markdown]
+# ## Figure 8: the learned point spread
+
+
+# %% mystnb={"image": {"alt": "True and learned point spread functions of the Houston crop for each recorded width, as grids of 8 by 8 pixels"}}
+def kernels(crop: str) -> list:
+    """Return the records of HyCoNet for the widths that were recorded."""
+    found = [row("hyconet", crop, width) for width in SIGMAS]
+    return [record for record in found if record is not None]
+
+
+display(Markdown(provenance_line(kernels(HOUSTON))))
+draw(plot_kernels, kernels(HOUSTON))
+
+# %% mystnb={"image": {"alt": "True and learned point spread functions of the Pavia Centre crop for each recorded width, as grids of 4 by 4 pixels"}}
+display(Markdown(provenance_line(kernels(PAVIA))))
+draw(plot_kernels, kernels(PAVIA))
+
+# %% [markdown]
+# ## Figure 9: the abundances
+#
+# $\mathbf{A}$ comes from the multispectral image, $\mathbf{A}_h^a$ from the hyperspectral one, and
+# $\mathbf{A}_h^b$ is $\mathbf{A}$ blurred by the learned PSF. The paper says that they are sparse
+# and that they sum to one almost everywhere.
+
+# %% mystnb={"image": {"alt": "Histograms of three kinds of abundances on a logarithmic axis, and maps of how far their sums are from one"}}
+trained = row("hyconet", PAVIA) or row("hyconet", HOUSTON)
+if trained is not None and "abundance_histogram" in trained.arrays:
+    display(Markdown(provenance_line([trained])))
+    display(plot_abundances(trained))
+else:
+    print("No record of HyCoNet with its abundances is here yet.")
+
+# %% [markdown]
+# ## Figures 10 to 13: where the errors lie
+#
+# For every method, from left to right: the fused image in false colour, the error of these three
+# bands, the relative error of all bands, and the spectral angle. All methods share one scale per
+# column.
+
+
+# %%
+def shown(crop: str) -> list:
+    """Return the records with pictures, in the order of the tables."""
+    found = [row(method, crop) for method in TABLE_METHODS]
+    kept = [r for r in found if r is not None and "rmse_colour" in r.images]
+    text = f"**{crop}**. {provenance_line(kept)}" if kept else f"**{crop}**"
+    lacking = [
+        m for m in TABLE_METHODS if m not in {r.key.method for r in kept}
+    ]
+    if lacking:
+        text += f" Without pictures: {', '.join(lacking)}."
+    display(Markdown(text))
+    return kept
+
+
+# %% mystnb={"image": {"alt": "Fused images of the Pavia Centre crop by each method in false colour, with maps of RMSE, relative error and spectral angle in degrees"}}
+draw(plot_error_maps, shown(PAVIA))
+
+# %% mystnb={"image": {"alt": "Fused images of the Jasper Ridge crop by each method in false colour, with maps of RMSE, relative error and spectral angle in degrees"}}
+draw(plot_error_maps, shown("jasper-ridge"))
+
+# %% mystnb={"image": {"alt": "Fused images of the HYDICE Urban crop by each method in false colour, with maps of RMSE, relative error and spectral angle in degrees"}}
+draw(plot_error_maps, shown("hydice-urban-crop"))
+
+# %% mystnb={"image": {"alt": "Fused images of the Houston crop by each method in false colour, with maps of RMSE, relative error and spectral angle in degrees"}}
+draw(plot_error_maps, shown(HOUSTON))
+
+# %% [markdown]
+# ## Figure 14: accuracy by band
+#
+# The grey spans are what the multispectral bands see. Outside them, the fine detail of a band has
+# to be carried over from its neighbours.
+
+
+# %% mystnb={"image": {"alt": "PSNR in dB of every band against its wavelength in nm for each method on the Pavia Centre crop"}}
+def by_band(crop: str) -> list:
+    """Return the records that tell the accuracy of every band."""
+    found = [row(method, crop) for method in TABLE_METHODS]
+    kept = [r for r in found if r is not None]
+    return [r for r in kept if "psnr_by_band" in r.arrays]
+
+
+draw(plot_psnr_by_band, by_band(PAVIA), highlight="hyconet")
+
+# %% mystnb={"image": {"alt": "PSNR in dB of every band against its wavelength in nm for each method on the Jasper Ridge crop"}}
+draw(plot_psnr_by_band, by_band("jasper-ridge"), highlight="hyconet")
+
+# %% mystnb={"image": {"alt": "PSNR in dB of every band against its wavelength in nm for each method on the HYDICE Urban crop"}}
+draw(plot_psnr_by_band, by_band("hydice-urban-crop"), highlight="hyconet")
+
+# %% mystnb={"image": {"alt": "PSNR in dB of every band against its wavelength in nm for each method on the Houston crop"}}
+draw(plot_psnr_by_band, by_band(HOUSTON), highlight="hyconet")
+
+# %% [markdown]
+# ## Change me
+#
+# The same on your scene: every variant of one study, run here and now. On the planted scene with
+# the `smoke` profile the runs are forty times shorter than the paper's: they show that the study
+# works, not what it finds.
+
+# %% tags=["remove-stderr"]
+print(f"profile {p['profile']}: {PROFILES[p['profile']].minutes}")
+plan = table_of(p["scene"])
+prepared = prepare(
+    p["scene"],
+    p["sigma"],
+    table=plan,
+    ratio=p["ratio"],
+    key=p["key"],
+    wavelengths=p["wavelengths"],
+)
+label = scene_label(p["scene"], prepared)
+cells = {
+    variant: study_keys(
+        p["study"],
+        label,
+        p["profile"],
+        [variant],
+        [p["seed"]],
+        p["sigma"],
+        p["ratio"],
+    )
+    for variant in STUDIES[p["study"]].variants
+}
+here = {
+    variant: fill(
+        keys,
+        lambda cell, checkpoint: run_cell(
+            cell,
+            prepared,
+            device=p["device"],
+            checkpoint=checkpoint,
+            progress=True,
+        ),
+        say=print,
+    )
+    for variant, keys in cells.items()
+}
+
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees of each variant of the chosen study on the chosen scene"}}
+plot_variants(here, metrics=("mPSNR", "mSAM"))

@@ -1,0 +1,115 @@
+"""HyCoNet's figures and comparisons as data."""
+
+from __future__ import annotations
+
+import pytest
+
+from hsirepro.errors import ParameterError
+from hsirepro.fusion import METHODS
+from hsirepro.fusion.hyconet_presets import configure
+from hsirepro.papers.hyconet import (
+    STUDIES,
+    TABLE_METHODS,
+    TABLES,
+    VARIANTS,
+    cells,
+    planned,
+    run_cell,
+    study_keys,
+)
+from hsirepro.papers.hyconet.studies import WITHOUT, plan_of, variant_of
+from hsirepro.records import RecordKey
+from hsirepro.scenes import CATALOGUE
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_variant_can_run(name):
+    """A study names methods and settings that exist, and scenes that can be opened."""
+    study = STUDIES[name]
+    assert set(study.scenes) <= set(CATALOGUE)
+    for variant in study.variants.values():
+        assert variant.method in METHODS
+        if variant.method == "hyconet":
+            configure(**variant.settings)
+
+
+def test_a_variant_of_the_tables_is_not_run_twice():
+    """The paper's own settings are a row of the tables, wherever a study reaches them."""
+    table_cell = RecordKey("hyconet", "V", "houston-2018-crop", "sigma=0.5", "hyconet", "paper", 0)
+    for study, variant in (
+        ("fig-5", "full"),
+        ("fig-4a", "alpha=10+beta=10"),
+        ("fig-4b", "gamma=100"),
+        ("fig-4c", "mu=0.001+nu=0.001"),
+        ("fig-7", "p=100"),
+        ("abundances", "clamp"),
+        ("response", "learned"),
+        ("sparsity", "bernoulli"),
+    ):
+        assert study_keys(study, "houston-2018-crop", "paper", [variant], [0]) == [table_cell]
+    (other,) = study_keys("fig-5", "houston-2018-crop", "paper", ["without-z_b"], [0])
+    assert (other.table, other.method) == ("fig-5", "without-z_b")
+
+
+def test_each_ablation_takes_one_thing_away():
+    """Every variant of Fig. 5 but the full one sets one weight of the loss to zero."""
+    whole = vars(configure("paper"))
+    for name, off in WITHOUT.items():
+        changed = {
+            key for key, value in vars(configure("paper", **off)).items() if value != whole[key]
+        }
+        assert len(changed) == (name != "full")
+        assert all(value == 0.0 for value in off.values())
+
+
+def test_plan_covers_the_tables_and_names_each_cell_once():
+    """Eleven methods and bicubic, three widths, every stand-in; the studies; no cell twice."""
+    plan = planned("paper")
+    assert len(plan) == len(set(plan))
+    scenes = [scene for table in TABLES.values() for scene in table.stand_ins]
+    for scene in scenes:
+        for method in ("bicubic", *TABLE_METHODS):
+            mine = [
+                k for k in plan if (k.scene, k.method, k.table in TABLES) == (scene, method, True)
+            ]
+            assert {k.condition for k in mine} == {"sigma=0.5", "sigma=1", "sigma=2"}
+            assert len(mine) == 3 * (3 if VARIANTS[method].random else 1)
+    assert {key.table for key in plan} == {*TABLES, *STUDIES}
+
+
+def test_key_tells_what_was_run():
+    """From the key alone follow the settings, the ratio and the bands."""
+    key = RecordKey("hyconet", "fig-5", "houston-2018-crop", "sigma=0.5", "without-z_b", "paper", 0)
+    assert variant_of(key).settings == {"preset": "paper", "alpha": 0.0}
+    assert plan_of(key) == "V"
+    assert plan_of(RecordKey("hyconet", "IV", "planted", "sigma=1", "gsa", "smoke", 0)) == "IV"
+
+
+def test_study_runs_on_the_planted_scene(monkeypatch):
+    """A cell of a study is run with its change and recorded under its name."""
+    (key,) = study_keys("fig-7", "planted", "smoke", ["p=5"], [0])
+    monkeypatch.setattr("hsirepro.papers.hyconet.run._length", lambda *_: {"iterations": 5})
+    record = run_cell(key)
+    assert record.key == key
+    assert record.settings["endmembers"] == 5
+    assert record.arrays["endmembers"].shape[1] == 5
+    assert not record.images
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ({"table": "fig-6"}, "no table or study 'fig-6'.\n  hint  did you mean 'fig-"),
+        (
+            {"table": "fig-5", "methods": ["without-zb"]},
+            "no variant 'without-zb'.\n  hint  did you",
+        ),
+        ({"table": "fig-5", "profile": "papper"}, "no profile 'papper'"),
+    ],
+)
+def test_unknown_studies_are_answered_with_the_nearest(call, text):
+    """A slip stops before anything is computed."""
+    given = {"table": "II", "scene": "planted", "sigma": 0.5, "profile": "smoke", **call}
+    with pytest.raises(ParameterError) as caught:
+        cells(**given)
+    assert text in str(caught.value)
