@@ -46,7 +46,7 @@ def sweep(
     device : str
         ``"cpu"``, ``"cuda"`` or ``"auto"``; all jobs share it.
     jobs : int
-        Processes; each takes its share of the processor's cores.
+        Processes; each takes its share of the processor's cores, or ``OMP_NUM_THREADS``.
     say : callable
         Is told, in a line, how far the sweep is.
 
@@ -66,7 +66,9 @@ def sweep(
         return []
     store.check_writable()
     failures = []
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    # More threads than cores slow every job down; who runs other things beside says how many.
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    threads = int(told) if told.isdigit() else max(1, (os.cpu_count() or 1) // jobs)
     # A fresh interpreter per job: a forked one cannot use a GPU.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -77,7 +78,7 @@ def plot_error_maps(records: Sequence[Record], names: Names | None = None) -> Fi
     Parameters
     ----------
     records : sequence of Record
-        Of one scene, condition and profile, with the pictures ``false_colour``, ``rmse_colour``
+        Of one scene and condition, with the pictures ``false_colour``, ``rmse_colour``
         (:data:`RMSE_LEVEL` a level), ``mrae`` (:data:`MRAE_LEVEL`) and ``sam_centidegrees``
         (:data:`SAM_LEVEL`). A few stand below each other, more in two blocks.
     names : mapping of str to (str or None), optional
@@ -92,7 +93,7 @@ def plot_error_maps(records: Sequence[Record], names: Names | None = None) -> Fi
     Raises
     ------
     ParameterError
-        If there are no records, if they mix scenes, conditions or profiles, or if one has no
+        If there are no records, if they mix scenes or conditions, or if one has no
         pictures.
     """
     check_comparable(records)
@@ -129,7 +130,7 @@ def plot_psnr_by_band(
     Parameters
     ----------
     records : sequence of Record
-        Of one scene, condition and profile, with the arrays ``psnr_by_band`` (dB),
+        Of one scene and condition, with the arrays ``psnr_by_band`` (dB),
         ``wavelength`` (nm) and ``true_srf`` (MSI bands, bands).
     names : mapping of str to (str or None), optional
         As in :func:`plot_error_maps`.
@@ -145,7 +146,7 @@ def plot_psnr_by_band(
     Raises
     ------
     ParameterError
-        If there are no records, if they mix scenes, conditions or profiles, if one has no PSNR by
+        If there are no records, if they mix scenes or conditions, if one has no PSNR by
         band, or if no record is of the method to highlight.
     ShapeError
         If a record does not have one PSNR per band.
@@ -230,23 +231,30 @@ def line_look(i: int) -> dict[str, Any]:
 
 
 def labels_of(records: Sequence[Record], names: Names | None) -> list[str]:
-    """Return what to call each record: its method, and its seed where a method occurs twice."""
+    """Return what to call each record: its method, and what else tells it from the others.
+
+    That is its seed where a method occurs twice, and its profile where it is not that of most:
+    shorter runs may stand beside the paper's, but never unnamed.
+    """
     methods = [record.key.method for record in records]
+    profiles = Counter(record.key.profile for record in records)
+    usual = profiles.most_common(1)[0][0]
     return [
         ((names or {}).get(key.method) or key.method)
         + (f", seed {key.seed}" if methods.count(key.method) > 1 else "")
+        + (f" ({key.profile})" if key.profile != usual else "")
         for key in (record.key for record in records)
     ]
 
 
 def check_comparable(records: Sequence[Record]) -> None:
-    """Raise :class:`ParameterError` unless the records are of one scene, run in one way."""
+    """Raise :class:`ParameterError` unless the records are of one scene, degraded in one way."""
     if not records:
         raise ParameterError("There are no records to draw.", next_step="hsirepro run ...")
-    places = {(r.key.paper, r.key.scene, r.key.condition, r.key.profile) for r in records}
+    places = {(r.key.paper, r.key.scene, r.key.condition) for r in records}
     if len(places) > 1:
         raise ParameterError(
-            f"Methods are compared on one scene, condition and profile, these are {len(places)}.",
+            f"Methods are compared on one scene and condition, these are {len(places)}.",
             given="; ".join(", ".join(place) for place in sorted(places)),
             next_step="give records of one of them",
         )

@@ -14,13 +14,29 @@ from IPython.display import Markdown, display
 from hsirepro.papers.hyconet import TABLES
 from hsirepro.papers.hyconet.claims import decided
 from hsirepro.papers.published import claims
+from hsirepro.params import Parameter, check_chapter
+from hsirepro.records import RecordStore
 from hsirepro.report import claims_summary, claims_table
+
+SCHEMA = {"results": Parameter("str", "", "folder of records")}
+
+_known = set(globals())
+
+# %% [markdown]
+# ## Parameters
+
+# %% tags=["parameters"]
+results = ""  # folder of records of your own; the book's by default
+
+# %%
+p = check_chapter(globals(), _known, SCHEMA)
+store = RecordStore(p["results"] or None)
 
 # %% [markdown]
 # ## In one sentence
 
 # %%
-verdicts = decided()
+verdicts = decided(store)
 display(Markdown(claims_summary(verdicts)))
 
 # %% [markdown]

@@ -30,9 +30,10 @@ def record(
     worst: int = 100,
     seed: int = 0,
     psnr: np.ndarray | None = None,
+    profile: str = "smoke",
 ) -> Record:
     """Return a record whose maps rise from 0 to ``worst`` grey levels."""
-    key = RecordKey("hyconet", "II", scene, "sigma=0.5", method, "smoke", seed)
+    key = RecordKey("hyconet", "II", scene, "sigma=0.5", method, profile, seed)
     levels = np.linspace(0, worst, math.prod(size)).reshape(size).astype(np.uint16)
     images = dict.fromkeys(("rmse_colour", "mrae", "sam_centidegrees"), levels)
     images |= {"false_colour": np.full((*size, 3), 80, np.uint8)}
@@ -57,6 +58,14 @@ def test_every_method_gets_its_image_and_three_maps(methods):
     assert set(THIRTEEN[:methods]) <= set(shown(figure))
     assert figure.get_figwidth() == WIDTH
     assert figure.get_figheight() < 1.4 * WIDTH
+
+
+@pytest.mark.parametrize("draw", [plot_error_maps, plot_psnr_by_band])
+def test_a_shorter_run_is_named(draw):
+    """A quick run may stand beside the paper's, but its profile is written to it."""
+    records = [record(name, profile="paper") for name in ("a", "b")]
+    figure = draw([*records, record("c", profile="quick")])
+    assert {"a", "b", "c (quick)"} <= set(shown(figure))
 
 
 def test_a_map_has_one_scale_for_all_methods():
