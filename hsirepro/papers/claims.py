@@ -56,17 +56,24 @@ class Evidence:
         What was asked for and is not recorded.
     found : list of Record
         What was.
+    shelf : dict
+        Records already read; claims share most of them.
     """
 
     store: RecordStore
     profile: str = DECIDING
     missing: list[RecordKey] = field(default_factory=list)
     found: list[Record] = field(default_factory=list)
+    shelf: dict[tuple[str, ...], list[Record]] = field(default_factory=dict)
 
     def records(self, key: RecordKey) -> list[Record]:
         """Return the records of a cell, all seeds; an empty list is remembered as missing."""
-        place = {name: getattr(key, name) for name in ("paper", "table", "scene", "condition")}
-        mine = self.store.find(**place, method=key.method, profile=self.profile)
+        fields = ("paper", "table", "scene", "condition", "method")
+        place = {name: str(getattr(key, name)) for name in fields}
+        at = (*place.values(), self.profile)
+        if at not in self.shelf:
+            self.shelf[at] = self.store.find(**place, profile=self.profile)
+        mine = self.shelf[at]
         if not mine and key not in self.missing:
             self.missing.append(key)
         self.found += mine
@@ -92,7 +99,13 @@ Decision = Callable[[Evidence, str], Answer]
 """``(evidence, scene) -> (whether it holds, the numbers in a sentence)``."""
 
 
-def decide(claim: str, scene: str, decision: Decision, store: RecordStore) -> Verdict:
+def decide(
+    claim: str,
+    scene: str,
+    decision: Decision,
+    store: RecordStore,
+    shelf: dict[tuple[str, ...], list[Record]] | None = None,
+) -> Verdict:
     """Decide one claim on one scene.
 
     Parameters
@@ -105,17 +118,20 @@ def decide(claim: str, scene: str, decision: Decision, store: RecordStore) -> Ve
         See :data:`Decision`.
     store : RecordStore
         Where the evidence lies.
+    shelf : dict, optional
+        Shared between claims, so that no record is read twice.
 
     Returns
     -------
     Verdict
         Undecided if any number is missing; its evidence then tells what shorter runs hint at.
     """
-    evidence = Evidence(store)
+    read = {} if shelf is None else shelf
+    evidence = Evidence(store, shelf=read)
     holds, sentence = decision(evidence, scene)
     if not evidence.missing:
         return Verdict(claim, scene, "holds" if holds else "fails", sentence)
-    hint = Evidence(store, HINTING)
+    hint = Evidence(store, HINTING, shelf=read)
     maybe, hinted = decision(hint, scene)
     lack = len(evidence.missing)
     text = f"{lack} run{'s are' if lack > 1 else ' is'} missing."
@@ -145,8 +161,9 @@ def verdicts(
     list of Verdict
         In the order of ``claims.toml``, then of the scenes.
     """
+    shelf: dict[tuple[str, ...], list[Record]] = {}
     return [
-        decide(claim["id"], scene, decisions[claim["id"]][0], store)
+        decide(claim["id"], scene, decisions[claim["id"]][0], store, shelf)
         for claim in claims(paper)
         for scene in decisions[claim["id"]][1]
     ]

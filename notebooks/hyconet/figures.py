@@ -45,7 +45,7 @@ SCHEMA = {
     **PARAMETERS,
     "study": Parameter(
         "str",
-        "abundances",
+        "response",
         "which study to run",
         choices=tuple(STUDIES),
     ),
@@ -69,7 +69,7 @@ sigma = 0.5  # width of the Gaussian PSF, in MSI pixels
 profile = "smoke"  # smoke (seconds), quick (minutes), paper (half an hour)
 seed = 0  # random seed; same seed, same machine, same numbers
 device = "cpu"  # where to train: cpu, cuda, or auto for the best here
-study = "abundances"  # fig-4a, fig-4b, fig-4c, fig-5, fig-7, abundances...
+study = "response"  # fig-4a, fig-4b, fig-4c, fig-5, fig-7, abundances...
 
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
@@ -278,16 +278,16 @@ def by_band(crop: str) -> list:
     return [record for record in found if record is not None]
 
 
-draw(plot_psnr_by_band, by_band(PAVIA), highlight="hyconet")
+draw(plot_psnr_by_band, by_band(PAVIA))
 
 # %% mystnb={"image": {"alt": "PSNR in dB of every band against its wavelength in nm for each method on the Jasper Ridge crop"}}
-draw(plot_psnr_by_band, by_band("jasper-ridge"), highlight="hyconet")
+draw(plot_psnr_by_band, by_band("jasper-ridge"))
 
 # %% mystnb={"image": {"alt": "PSNR in dB of every band against its wavelength in nm for each method on the HYDICE Urban crop"}}
-draw(plot_psnr_by_band, by_band("hydice-urban-crop"), highlight="hyconet")
+draw(plot_psnr_by_band, by_band("hydice-urban-crop"))
 
 # %% mystnb={"image": {"alt": "PSNR in dB of every band against its wavelength in nm for each method on the Houston crop"}}
-draw(plot_psnr_by_band, by_band(HOUSTON), highlight="hyconet")
+draw(plot_psnr_by_band, by_band(HOUSTON))
 
 # %% [markdown]
 # ## Change me
