@@ -19,6 +19,8 @@ STEPS = {"sam": 0.01, "rmse": 1e-4, "mrae": 1e-3}
 """Value of one grey level of each stored map: degrees, share of the scene's maximum, unitless."""
 MAPS = {"sam": "sam_centidegrees", "rmse": "rmse_colour", "mrae": "mrae"}
 """Name of each map among a record's pictures."""
+KEPT = ("psf", "srf")  # of what a baseline learned; the rest it learns anew in seconds
+POINTS = 200  # of a baseline's curve
 DARK = 1e-3  # keeps the relative error of dark pixels finite, as in the metric
 PSF_CORRELATION = "PSF correlation"
 RELEASED_SAM = "mSAM as released"
@@ -76,8 +78,13 @@ def record_of(
     """
     metrics = evaluate(fused.cube, pair.truth, "hyconet", ratio=pair.ratio)
     metrics[RELEASED_SAM] = _released_angle(fused.cube, pair.truth)
-    small = {name: v for name, v in fused.learned.items() if not name.startswith("map:")}
-    arrays = {name: np.asarray(value) for name, value in small.items()}
+    whole = fused.cube.attrs["method"] == "hyconet"
+    arrays = {
+        name: np.asarray(value)
+        for name, value in fused.learned.items()
+        if (whole and not name.startswith("map:")) or name in KEPT
+    }
+    curves = fused.curves if whole else {n: _thinned(v) for n, v in fused.curves.items()}
     arrays |= {"true_psf": pair.psf.kernel.numpy(), "true_srf": pair.srf.matrix.numpy()}
     arrays["wavelength"] = pair.truth.wavelength.values
     arrays["psnr_by_band"] = _psnr_by_band(fused.cube, pair.truth)
@@ -90,7 +97,13 @@ def record_of(
         "shape": list(pair.truth.shape),
         **fused.settings,
     }
-    return Record(key, metrics, fused.curves, arrays, images, settings, sources)
+    return Record(key, metrics, curves, arrays, images, settings, sources)
+
+
+def _thinned(curve: np.ndarray) -> np.ndarray:
+    """Return at most POINTS values of a curve, the first and the last among them."""
+    index = np.linspace(0, len(curve) - 1, min(len(curve), POINTS)).round().astype(int)
+    return np.asarray(curve)[index]
 
 
 def _pictures(fused: Fused, pair: Degraded) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from hsirepro.papers.hyconet.experiments import (
     sigma_of,
 )
 from hsirepro.papers.hyconet.recording import record_of, watcher
-from hsirepro.papers.hyconet.studies import plan_of, variant_of
+from hsirepro.papers.hyconet.studies import DRAWN, STAND_INS, plan_of, variant_of
 from hsirepro.records import Meter, Record, RecordKey, provenance
 from hsirepro.scenes import CATALOGUE, check_finite, drop_bad_bands, open_scene, wavelengths_nm
 
@@ -189,8 +189,9 @@ def run_cell(
 
 
 def _has_figure(key: RecordKey) -> bool:
-    """Tell whether Figs. 10-13 show this cell."""
-    return key.table in TABLES and key.seed == 0 and sigma_of(key.condition) == 0.5
+    """Tell whether Figs. 10-13, or a reader who calls for the planted scene, see this cell."""
+    shown = key.scene in DRAWN or key.scene not in STAND_INS
+    return shown and key.table in TABLES and key.seed == 0 and sigma_of(key.condition) == 0.5
 
 
 def _length(variant: Variant, profile: str) -> Mapping[str, object]:

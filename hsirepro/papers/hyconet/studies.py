@@ -70,6 +70,7 @@ WITHOUT: Mapping[str, Mapping[str, object]] = MappingProxyType(
 )
 TOLD = ("cnmf", "fuse", "g-somp", "lanaras")  # baselines that are told a point spread
 PAVIA, HOUSTON = "pavia-centre-crop", "houston-2018-crop"
+DRAWN = (PAVIA, "jasper-ridge", "hydice-urban-crop", HOUSTON)  # a crop for each of Figs. 10-13
 STAND_INS = tuple(scene for table in TABLES.values() for scene in table.stand_ins)
 
 
