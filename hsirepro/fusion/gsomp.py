@@ -294,4 +294,5 @@ def _fuse(
 
 def _spectral_norm(rows: Tensor) -> Tensor:
     """Return the largest singular value of matrices, shape (P, n, l)."""
-    return torch.linalg.eigvalsh(rows.mT @ rows)[:, -1].clamp_min(0.0).sqrt()
+    largest: Tensor = torch.linalg.eigvalsh(rows.mT @ rows)[:, -1]
+    return largest.clamp_min(0.0).sqrt()

@@ -186,7 +186,8 @@ def _mixing_model(x: Tensor, count: int, iterations: int, toolbox: bool) -> _Mix
             covariances[m] = (about * weight) @ about.T / mass
     score, _ = _bayes(x, grid, means, covariances, prior, toolbox)
     fractions = grid[score.argmax(dim=0)].T
-    return _MixingModel(means, fractions, fractions.argmax(dim=0).unique(), curve)
+    used = torch.bincount(fractions.argmax(dim=0)).nonzero().flatten()
+    return _MixingModel(means, fractions, used, curve)
 
 
 def fraction_grid(count: int, levels: int) -> Tensor:

@@ -98,4 +98,5 @@ def _least_squares(columns: Tensor, y: Tensor, free: Tensor) -> Tensor:
     square = torch.cat([columns.mT, torch.diag_embed(free.to(columns.dtype))], dim=1)
     target = torch.cat([y, y.new_zeros(free.shape)], dim=1)
     q, r = torch.linalg.qr(square)
-    return torch.linalg.solve_triangular(r, q.mT @ target[:, :, None], upper=True)[:, :, 0]
+    solved: Tensor = torch.linalg.solve_triangular(r, q.mT @ target[:, :, None], upper=True)
+    return solved[:, :, 0]

@@ -79,7 +79,8 @@ def _reduce(y: Tensor, dimensions: int) -> Tensor:
     # A direction of rounding errors is not blown up to the size of the others.
     least = 1e-12 * variance[-1].clamp_min(0.0) + torch.finfo(y.dtype).tiny
     scale = torch.maximum(variance[first:], least).sqrt()
-    return axes[:, first:].T @ centred / scale[:, None]
+    components: Tensor = axes[:, first:].T @ centred / scale[:, None]
+    return components
 
 
 def _start(x: Tensor, count: int) -> Tensor:

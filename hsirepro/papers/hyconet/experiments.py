@@ -109,7 +109,7 @@ _BASELINES: Mapping[str, tuple[str, bool]] = MappingProxyType(
         "gsa": ("GSA", False),
         "hysure": ("HySure", True),
         "lanaras": ("ICCV15", True),
-        "mapsmm": ("MAPSMM", True),
+        "mapsmm": ("MAPSMM", False),
         "sfim-hs": ("SFIMHS", False),
         "usdn": ("uSDN", True),
     }

@@ -103,7 +103,8 @@ def record_of(
 def _thinned(curve: np.ndarray) -> np.ndarray:
     """Return at most POINTS values of a curve, the first and the last among them."""
     index = np.linspace(0, len(curve) - 1, min(len(curve), POINTS)).round().astype(int)
-    return np.asarray(curve)[index]
+    thin: np.ndarray = np.asarray(curve)[index]
+    return thin
 
 
 def _pictures(fused: Fused, pair: Degraded) -> dict[str, np.ndarray]:
