@@ -84,7 +84,7 @@ class HyCoNet(nn.Module):
         spectral response.
     config : HyCoNetConfig
     known_srf : Tensor, shape (l, L), optional
-        Used when ``config.srf`` is ``"known"``.
+        Used when ``config.response`` is ``"known"``.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class HyCoNet(nn.Module):
             self.register_buffer(name, value, persistent=False)
         start = mask / mask.sum(dim=1, keepdim=True) if known_srf is None else known_srf * mask
         weights = start[:, seen][rows, columns]
-        self.srf = nn.Parameter(weights, requires_grad=config.srf == "learned")
+        self.srf = nn.Parameter(weights, requires_grad=config.response == "learned")
 
     def response(self) -> Tensor:
         """Return the spectral response on the covered bands, shape (l, S), rows of sum 1 (12)."""
@@ -199,7 +199,7 @@ class HyCoNet(nn.Module):
         """Put the weights back where eq. 5 wants them, after a step of the optimiser."""
         self.endmembers.clamp_(0.0, 1.0)
         self.psf.clamp_(0.0, 1.0)
-        if self.config.srf == "learned":
+        if self.config.response == "learned":
             self.srf.clamp_(0.0, 10.0 if self.config.normalise_srf else 1.0)
             if self.config.normalise_srf:
                 seen = self.response()
@@ -361,7 +361,7 @@ def hyconet(
     if fabric.device.type == "cuda" and config.chunk_pixels:
         config = replace(config, chunk_pixels=max(config.chunk_pixels, 2**18))
     bands, height, width = hsi.shape
-    known = srf.matrix.float() if config.srf == "known" else None
+    known = srf.matrix.float() if config.response == "known" else None
     net = HyCoNet(bands, len(msi), ratio, srf.coverage, config, known)
     net = fabric.to_device(net)
     optimizer, scheduler = _optimise(net, config)

@@ -43,7 +43,7 @@ class HyCoNetConfig:
         Eq. 18 on the abundances, or on their softmax, as released.
     rho : float
         The sparsity parameter a of eq. 18.
-    srf : {"learned", "known"}
+    response : {"learned", "known"}
         Learn the response within its coverage, or use the one that is given.
     normalise_srf : bool
         Rescale the SRF weights to sum 1 after every step (release of 2021).
@@ -72,7 +72,7 @@ class HyCoNetConfig:
     sum_to_one_b: bool = True
     sparsity: Literal["bernoulli", "softmax"] = "bernoulli"
     rho: float = 1e-4
-    srf: Literal["learned", "known"] = "learned"
+    response: Literal["learned", "known"] = "learned"
     normalise_srf: bool = False
     precision: Literal["fp32", "bf16"] = "fp32"
     chunk_pixels: int = 8192
@@ -98,7 +98,9 @@ PRESETS: dict[str, HyCoNetConfig] = {
     "paper": HyCoNetConfig(),
     "release-2021": _RELEASE_2021,
     # The default command of 2022: known response, softmax on the abundances.
-    "release-2022": replace(_RELEASE_2021, abundance="softmax", srf="known", normalise_srf=False),
+    "release-2022": replace(
+        _RELEASE_2021, abundance="softmax", response="known", normalise_srf=False
+    ),
 }
 
 

@@ -183,11 +183,12 @@ class DirichletNet(nn.Module):
         """Return the loss of the MSI encoder on the MSI, or the angle to the HSI's abundances."""
         chosen = _batch(self.high)
         a = self.encode_msi(self.high[chosen] @ self.whiten)
-        with torch.no_grad():  # HSI encoder and decoder stay as they are
-            around = self.abundances_of_hsi(chosen // self.pixels_per_block)
-            seen = self.response @ self.decode.spectra()
         if step % ANGLE_EVERY == ANGLE_EVERY // 2:
+            with torch.no_grad():
+                around = self.abundances_of_hsi(chosen // self.pixels_per_block)
             return {"error": len(a) * angle(a, around)}
+        with torch.no_grad():  # the decoder stays as it is
+            seen = self.response @ self.decode.spectra()
         error = (self.high[chosen] - a @ seen.T).square().sum() / self.high.shape[1]
         return {"error": error, "sparsity": SPARSITY * entropy(a)}
 
@@ -282,7 +283,7 @@ def usdn(
     with _own_randomness():
         fabric = launch(device, "fp32", seed)
         net = fabric.to_device(DirichletNet(hsi, optics, ratio))
-        optimizer = torch.optim.Adam(net.parameters(), lr=learning_rate)
+        optimizer = torch.optim.Adam(net.parameters(), lr=learning_rate, fused=True)
         ends = np.cumsum([hsi_iterations, fit_iterations, msi_iterations])
         run = TrainingRun(
             net,

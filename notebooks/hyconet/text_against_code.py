@@ -77,7 +77,7 @@ MEANING = {
     "rate_srf": "rate of the SRF, relative",
     "rho": "sparsity parameter",
     "sparsity": "what eq. 18 is applied to",
-    "srf": "spectral response",
+    "response": "spectral response",
     "sum_to_one_b": "sum-to-one on the blurred abundances",
     "weight_za": "weight of the error of Z_a",
 }

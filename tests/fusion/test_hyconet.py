@@ -36,7 +36,7 @@ def network(preset: str = "paper", **settings) -> HyCoNet:
         known[row, first : last + 1] = torch.rand(last + 1 - first)
     known /= known.sum(dim=1, keepdim=True)
     config = configure(preset, **{"endmembers": 10, **settings})
-    return HyCoNet(BANDS, 3, RATIO, COVERAGE, config, known if config.srf == "known" else None)
+    return HyCoNet(BANDS, 3, RATIO, COVERAGE, config, known if config.response == "known" else None)
 
 
 def chunk(pixels: int = 35) -> tuple[torch.Tensor, torch.Tensor]:
@@ -98,7 +98,7 @@ def planted() -> tuple[torch.Tensor, torch.Tensor, SpectralResponse]:
 def full_size(preset: str, srf: SpectralResponse, **settings) -> HyCoNet:
     torch.manual_seed(0)
     config = configure(preset, **settings)
-    known = srf.matrix if config.srf == "known" else None
+    known = srf.matrix if config.response == "known" else None
     net = HyCoNet(60, 3, 4, srf.coverage, config, known)
     net.project()
     return net

@@ -103,7 +103,9 @@ def networks(preset: str) -> tuple[HyCoNet, ByTheBook]:
         known[row, first : last + 1] = torch.rand(last + 1 - first) + 0.1
     known /= known.sum(dim=1, keepdim=True)
     config = configure(preset, endmembers=P, chunk_pixels=5 * RATIO**2)
-    net = HyCoNet(BANDS, MSI, RATIO, COVERAGE, config, known if config.srf == "known" else None)
+    net = HyCoNet(
+        BANDS, MSI, RATIO, COVERAGE, config, known if config.response == "known" else None
+    )
     with torch.no_grad():
         net.psf.copy_(torch.rand(RATIO**2) / 8)
         if net.srf.requires_grad:

@@ -32,7 +32,7 @@ def test_presets_are_the_choices_of_paper_and_releases():
         "sum_to_one_b": (True, False, False),
         "sparsity": ("bernoulli", "softmax", "softmax"),
         "rho": (0.0001, 0.01, 0.01),
-        "srf": ("learned", "learned", "known"),
+        "response": ("learned", "learned", "known"),
         "normalise_srf": (False, True, False),
     }
     ours = {"precision", "chunk_pixels"}  # how it is computed, not what
@@ -54,7 +54,11 @@ def test_presets_are_the_choices_of_paper_and_releases():
         ("paper", {"iterations": -1}, "iterations is -1, which is out of range"),
         ("paper", {"clamp_images": 1}, "clamp_images must be True or False"),
         ("paper", {"abundance": "softmx"}, "abundance cannot be 'softmx'.\n  next step  did you m"),
-        ("paper", {"srf": "given"}, "srf cannot be 'given'.\n  next step  one of: known, learned"),
+        (
+            "paper",
+            {"response": "given"},
+            "response cannot be 'given'.\n  next step  one of: known, learned",
+        ),
         ("paper", {"precision": "fp16"}, "precision cannot be 'fp16'"),
     ],
 )

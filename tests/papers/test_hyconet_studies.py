@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
 from hsirepro.errors import ParameterError
-from hsirepro.fusion import METHODS
+from hsirepro.fusion import METHODS, fuse
 from hsirepro.fusion.hyconet_presets import configure
 from hsirepro.papers.hyconet import (
     STUDIES,
@@ -29,6 +31,8 @@ def test_every_variant_can_run(name):
     assert set(study.scenes) <= set(CATALOGUE)
     for variant in study.variants.values():
         assert variant.method in METHODS
+        # A setting named as a part of the contract could not be handed on.
+        assert not set(variant.settings) & set(inspect.signature(fuse).parameters)
         if variant.method == "hyconet":
             configure(**variant.settings)
 

@@ -120,7 +120,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         ),
         "response": Study(
             "spectral response learned, as the paper says, or known, as the released command",
-            MappingProxyType({name: _paper(srf=name) for name in ("learned", "known")}),
+            MappingProxyType({name: _paper(response=name) for name in ("learned", "known")}),
             (PAVIA, HOUSTON),
             seeds=3,
         ),
