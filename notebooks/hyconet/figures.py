@@ -45,7 +45,7 @@ SCHEMA = {
     **PARAMETERS,
     "study": Parameter(
         "str",
-        "response",
+        "mismatch",
         "which study to run",
         choices=tuple(STUDIES),
     ),
@@ -69,7 +69,7 @@ sigma = 0.5  # width of the Gaussian PSF, in MSI pixels
 profile = "smoke"  # smoke (seconds), quick (minutes), paper (half an hour)
 seed = 0  # random seed; same seed, same machine, same numbers
 device = "cpu"  # where to train: cpu, cuda, or auto for the best here
-study = "response"  # fig-4a, fig-4b, fig-4c, fig-5, fig-7, abundances...
+study = "mismatch"  # fig-4a, fig-4b, fig-4c, fig-5, fig-7, abundances...
 
 # %%
 p = check_chapter(globals(), _known, SCHEMA)

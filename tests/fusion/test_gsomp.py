@@ -8,7 +8,7 @@ import scipy.optimize
 import torch
 
 from hsirepro.fusion import fuse
-from hsirepro.fusion.dictionary import learn_dictionary
+from hsirepro.fusion.dictionary import learn_dictionary, sparse_codes
 from hsirepro.fusion.gsomp import pursue
 from hsirepro.fusion.nnls import nnls
 from hsirepro.metrics import evaluate
@@ -26,6 +26,37 @@ def test_batched_least_squares_agrees_with_scipy(rows, columns):
     ours = np.linalg.norm(Y - X @ A.T, axis=1)
     theirs = np.array([scipy.optimize.nnls(A, y)[1] for y in Y])
     np.testing.assert_allclose(ours, theirs, atol=1e-8)
+
+
+@pytest.mark.parametrize("rows", [3, 6])
+def test_batched_least_squares_takes_the_path_of_the_reference(rows):
+    """Of the many solutions on a wide matrix it finds the one of Lawson and Hanson."""
+    rng = np.random.default_rng(rows)
+    A, Y = rng.random((rows, 93)), rng.random((80, rows))
+    X = nnls(torch.from_numpy(A), torch.from_numpy(Y)).numpy()
+    expected = np.stack([scipy.optimize.nnls(A, y)[0] for y in Y])
+    np.testing.assert_allclose(X, expected, atol=1e-8)
+
+
+def test_batched_least_squares_on_dependent_columns():
+    """Repeated, parallel, black and wildly scaled atoms: finite, and as close as scipy's."""
+    rng = np.random.default_rng(5)
+    few = rng.random((4, 6))
+    cases = {
+        "parallel": rng.random((4, 1)) @ rng.random((1, 30)),
+        "repeated": np.repeat(few, 5, axis=1),
+        "plane": rng.random((4, 2)) @ rng.random((2, 40)),
+        "black": np.hstack([np.zeros((4, 5)), few]),
+        "all black": np.zeros((4, 7)),
+        "scaled": rng.random((4, 40)) * 10.0 ** rng.integers(-6, 6, 40),
+    }
+    for name, A in cases.items():
+        Y = np.vstack([rng.random((40, 4)), rng.normal(size=(40, 4)), np.zeros((1, 4))])
+        X = nnls(torch.from_numpy(A), torch.from_numpy(Y)).numpy()
+        assert np.isfinite(X).all(), name
+        assert X.min() >= 0, name
+        theirs = np.array([scipy.optimize.nnls(A, y)[1] for y in Y])
+        assert (np.linalg.norm(Y - X @ A.T, axis=1) <= theirs + 1e-8).all(), name
 
 
 def test_least_squares_keep_to_the_columns_that_are_allowed():
@@ -51,6 +82,43 @@ def test_dictionary_codes_every_pixel_sparsely():
     assert float(atoms.norm(dim=0).max()) <= 1 + 1e-6
     codes = nnls(atoms, pixels.T)
     assert float((pixels.T - codes @ atoms.double().T).square().sum(dim=1).max()) < 1e-3
+
+
+def test_codes_are_the_sparsest_that_the_error_allows():
+    """The sum of a code is the least of all codes within the error, by a general solver."""
+    rng = np.random.default_rng(2)
+    atoms, error = rng.random((7, 12)), 0.02
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    pixels = rng.dirichlet(np.ones(7), 5) @ atoms + 0.05 * rng.random((5, 12))
+    D, z = (torch.from_numpy(a) for a in (atoms, pixels))
+    start, price = z.new_zeros(5, 7), z.new_full((5, 1), 0.1)
+    codes, _ = sparse_codes(D, z, start, price, error, steps=2000)
+    left = (z - codes @ D).square().sum(dim=1)
+    np.testing.assert_allclose(left, error, rtol=1e-3)
+    for pixel, code in zip(pixels, codes.numpy(), strict=True):
+        best = scipy.optimize.minimize(
+            np.sum,
+            np.full(7, 0.2),
+            bounds=[(0, None)] * 7,
+            constraints={
+                "type": "ineq",
+                "fun": lambda a, z=pixel: error - np.sum((z - a @ atoms) ** 2),
+            },
+            method="SLSQP",
+        )
+        assert best.success
+        assert code.sum() == pytest.approx(best.fun, rel=2e-3)
+
+
+def test_dictionary_leaves_alone_what_no_pixel_uses():
+    """Of equal pixels one atom is made, of fewer pixels than atoms no more than there are."""
+    pixels = torch.linspace(0.2, 0.9, 11)[:, None].expand(11, 40)
+    atoms, sparsity = learn_dictionary(pixels, 6, error=1e-4, iterations=20, seed=0)
+    first = pixels[:, :1].double() / pixels[:, :1].double().norm()
+    torch.testing.assert_close(atoms, first.expand(11, 6), atol=1e-3, rtol=0)
+    assert len(sparsity) == 20
+    few, _ = learn_dictionary(pixels[:, :3], 6, error=1e-4, iterations=0, seed=0)
+    assert few.shape == (11, 3)
 
 
 def test_pursuit_finds_the_atoms_of_a_patch():
