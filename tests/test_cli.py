@@ -92,7 +92,7 @@ def test_slips_end_a_process_with_code_2():
         ("run hyconet --scene no/such.hdr", "no/such.hdr"),
         ("run hyconet --method hyconett", "no method 'hyconett'.\n  hint  did you mean 'hyconet'"),
         ("run hyconet --profile papper", "no profile 'papper'.\n  hint  did you mean 'paper'?"),
-        ("run hyconet --table VI", "no table 'VI'.\n  hint  one of: II, III, IV, V"),
+        ("run hyconet --table VI", "no table or study 'VI'.\n  hint  one of: II, III, IV, V"),
         ("run hyconet --condition sigma=x", "no condition 'sigma=x'.\n  next step  write it as"),
         ("run hyconet --seed -1", "seed must be a whole number from 0, not -1"),
         ("run hyconet --seed 1e-3", "--seed"),

@@ -9,7 +9,7 @@ import pytest
 from hsirepro.errors import ParameterError
 from hsirepro.papers.claims import Verdict
 from hsirepro.records import RecordKey
-from hsirepro.report import claims_table, summary
+from hsirepro.report import claims_summary, claims_table
 
 TEXTS = [
     {"id": "p-first", "source": "Fig. 5", "says": "A < B & C always.", "check": "-"},
@@ -107,12 +107,12 @@ def test_a_frame_has_a_row_per_verdict():
 )
 def test_a_sentence_counts_verdicts(verdicts, sentence):
     """Numbers in running text are generated, with the grammar that they ask for."""
-    assert summary(verdicts) == sentence
+    assert claims_summary(verdicts) == sentence
 
 
 def test_no_verdicts_and_unknown_claims_are_named():
     """The error says which claim is not there and where texts come from."""
-    for show in (summary, lambda none: claims_table(none, TEXTS)):
+    for show in (claims_summary, lambda none: claims_table(none, TEXTS)):
         with pytest.raises(ParameterError, match=r"(?s)no verdicts to show.*decided"):
             show([])
     stray = Verdict("p-frist", "planted", "holds", "x")
