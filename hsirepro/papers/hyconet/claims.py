@@ -65,7 +65,7 @@ def best_psnr(evidence: Evidence, scene: str) -> Answer:
         parts.append(f"{ours:.2f} dB against {others[rival]:.2f} of {rival} at sigma {sigma:g}")
     if not all(wins):
         evidence.settle()  # one width at which another method is ahead is enough
-    return all(wins), f"{'; '.join(parts)}."
+    return all(wins), f"{'; '.join(parts) or 'nan'}."
 
 
 def stable_in_sigma(evidence: Evidence, scene: str) -> Answer:
