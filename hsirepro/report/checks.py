@@ -59,12 +59,12 @@ def require(record: Record, kind: str, wanted: Iterable[str], what: str) -> None
         raise ParameterError(
             f"The record {record.key} holds no {what}.",
             missing=", ".join(absent),
-            next_step=f"run its cell again: {command(record.key)}",
+            next_step=f"run its cell again: {command(record.key, pictures=kind == 'images')}",
         )
 
 
-def command(key: RecordKey) -> str:
-    """Return the command that computes a cell afresh.
+def command(key: RecordKey, *, pictures: bool = False) -> str:
+    """Return the command that computes a cell afresh, and keeps pictures of it where asked to.
 
     Examples
     --------
@@ -74,4 +74,4 @@ def command(key: RecordKey) -> str:
     """
     options = ("table", "scene", "condition", "method", "profile", "seed")
     given = " ".join(f"--{name} {shlex.quote(str(getattr(key, name)))}" for name in options)
-    return f"hsirepro run {key.paper} {given} --again"
+    return f"hsirepro run {key.paper} {given} --again" + (" --pictures" if pictures else "")

@@ -264,7 +264,7 @@ def test_a_record_without_maps_says_how_to_get_them():
     with pytest.raises(ParameterError, match="holds no pictures") as error:
         plot_error_maps([full, bare])
     assert "false_colour, rmse_colour, sam_centidegrees" in str(error.value)
-    assert command in str(error.value)
+    assert f"{command} --pictures" in str(error.value)
     with pytest.raises(ParameterError, match=r"(?s)holds no PSNR by band.*wavelength") as error:
         plot_psnr_by_band([full, bare])
     assert command in str(error.value)
