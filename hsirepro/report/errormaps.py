@@ -186,7 +186,9 @@ def _draw_column(
     axes.imshow(pasted, interpolation="nearest", aspect="auto")
     for row, text in enumerate(texts):
         bottom = row * (tile.rows + tile.room) + 0.85 * tile.room
-        axes.text(0, bottom, text, va="bottom", fontsize=SMALL, **look)
+        # Bold letters are about 0.65 of their size wide; no name may run into the next column.
+        points = min(SMALL, 72 * (tile.width + GAP) / (0.65 * len(text)))
+        axes.text(0, bottom, text, va="bottom", fontsize=points, **look)
     axes.set_title(title, y=1.0, fontsize=8, pad=4)  # a height of its own takes no search for one
     return axes
 

@@ -158,6 +158,18 @@ def test_colour_bars_carry_units(figures):
     ]
 
 
+def test_long_names_keep_to_their_column():
+    """The name of a method ends before the numbers beside it begin, even if it says much."""
+    longest = [record("hyconet", seed=seed, profile="quick") for seed in (0, 1)]
+    figure = plot_error_maps([*(record(name) for name in THIRTEEN[:10]), *longest])
+    left, right = columns(figure, "False colour")
+    beside = columns(figure, "RMSE of colours")[1]
+    name = right.texts[-1]
+    assert name.get_text() == "hyconet, seed 1 (quick)"
+    assert name.get_window_extent().x1 <= beside.get_window_extent().x0
+    assert len({text.get_fontsize() for text in left.texts}) == 1
+
+
 def test_no_word_is_cut_off(figures):
     """All text stays on the page."""
     for figure in figures.values():
