@@ -89,6 +89,9 @@ def run(
     seed: Annotated[list[int] | None, typer.Option(help="Those of the profile if none.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "cpu",
     again: Annotated[bool, typer.Option(help="Run also what is recorded.")] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Record pictures also where no figure shows them.")
+    ] = False,
 ) -> None:
     """Run the cells of one table that are not recorded yet, and record them.
 
@@ -118,7 +121,9 @@ def run(
     )
     records = fill(
         wanted,
-        lambda key, checkpoint: run_cell(key, device=device, checkpoint=checkpoint, progress=True),
+        lambda key, checkpoint: run_cell(
+            key, device=device, checkpoint=checkpoint, progress=True, pictures=pictures or None
+        ),
         store=RecordStore(),
         again=again,
         say=lambda line: typer.echo(line, err=True),

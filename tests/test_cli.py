@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hsirepro.errors import ParameterError
 from hsirepro.papers.hyconet import keys
 from hsirepro.papers.hyconet.experiments import PROFILES, Profile
 from hsirepro.records import Record, RecordKey, RecordStore
+from hsirepro.report import plot_recorded
 from hsirepro.scenes import CATALOGUE
 
 HEAVY = {"torch", "lightning", "xarray", "h5py", "scipy", "matplotlib", "pandas", "rasterio"}
@@ -219,6 +221,20 @@ def test_run_records_its_cells_once(command, results, monkeypatch):
     code, _, err = command("run", "hyconet", "--method", "gsa", "--method", "bicubic", "--again")
     assert code == 0
     assert "run 2 of 2: hyconet/II/planted/sigma=0.5/bicubic" in err
+
+
+def test_the_command_for_pictures_makes_them(command, results):
+    """A cell that no figure shows keeps its numbers only; the error says how to get pictures."""
+    place = ("run", "hyconet", "--method", "bicubic", "--condition", "sigma=1")
+    assert command(*place)[0] == 0
+    store = RecordStore(results)
+    with pytest.raises(ParameterError, match=r"holds no pictures") as error:
+        plot_recorded(store.find())
+    told = str(error.value).split("run its cell again: hsirepro ")[1].splitlines()[0]
+    assert told.endswith("--again --pictures")
+    assert command(*shlex.split(told))[0] == 0
+    (record,) = store.find()
+    assert plot_recorded([record]).axes
 
 
 def test_run_stops_before_work_that_could_not_be_kept(command, tmp_path, monkeypatch):

@@ -3,17 +3,22 @@
 See :mod:`~hsirepro.report.figures` for scenes and fused images,
 :mod:`~hsirepro.report.diagnostics` for what a method learned, :mod:`~hsirepro.report.colour` for
 false colour by wavelength, and :mod:`~hsirepro.report.tables` for *paper | ours | difference |
-profile*. :mod:`~hsirepro.report.studies` and :mod:`~hsirepro.report.errormaps` draw records, and
-:mod:`~hsirepro.report.claims` says which claims of a paper they bear out.
+profile*. Records are drawn by :mod:`~hsirepro.report.errormaps` and :mod:`~hsirepro.report.bands`
+(where and at which wavelengths methods err), :mod:`~hsirepro.report.learned` (kernels and
+abundances), :mod:`~hsirepro.report.studies` and :mod:`~hsirepro.report.grid` (what settings
+change), and :mod:`~hsirepro.report.claims` says which claims of a paper they bear out.
 :mod:`~hsirepro.report.own_pair` draws an image pair that has no truth.
 """
 
+from hsirepro.report.bands import plot_psnr_by_band
 from hsirepro.report.claims import ClaimsTable, claims_table
 from hsirepro.report.claims import summary as claims_summary
 from hsirepro.report.colour import colour_bands, false_colour, stretch_of
 from hsirepro.report.diagnostics import plot_curves, plot_metric_by_band, plot_psf, plot_srf
-from hsirepro.report.errormaps import plot_error_maps, plot_psnr_by_band
+from hsirepro.report.errormaps import plot_error_maps
 from hsirepro.report.figures import plot_fusion, plot_scene, plot_spectra
+from hsirepro.report.grid import plot_grid
+from hsirepro.report.learned import plot_abundances, plot_kernels
 from hsirepro.report.own_pair import (
     colours_for,
     plot_coverage,
@@ -24,11 +29,8 @@ from hsirepro.report.own_pair import (
 from hsirepro.report.provenance import provenance_line
 from hsirepro.report.runs import RunTable, plot_recorded, run_table
 from hsirepro.report.studies import (
-    plot_abundances,
     plot_against,
     plot_convergence,
-    plot_grid,
-    plot_kernels,
     plot_variants,
 )
 from hsirepro.report.tables import ComparisonTable, comparison_table

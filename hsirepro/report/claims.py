@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 SIGNS = {"holds": "✓", "fails": "✗", "undecided": "?"}
 # The evidence of an undecided claim opens with the number of missing runs, which stands beside it.
 LACK = re.compile(r"^\d+ runs? (?:is|are) missing\.\s*")
-NUMBERS = "text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums"
-HEADING = re.compile(r'(<th scope="rowgroup" colspan="\d+" style=)"[^"]*"')
-SENTENCES = "text-align: left"
 
 
 @dataclass(frozen=True)
@@ -49,9 +46,7 @@ class ClaimsTable:
         return pd.DataFrame([vars(row) for row in self.rows])
 
     def _repr_html_(self) -> str:
-        # Tables of numbers must not break their lines; claims and evidence have to.
-        table = render.html(self._layout()).replace(NUMBERS, SENTENCES)
-        return HEADING.sub(rf'\1"{SENTENCES}"', table)
+        return render.html(self._layout())
 
     def __repr__(self) -> str:
         return render.markdown(self._layout())
@@ -69,7 +64,7 @@ class ClaimsTable:
             notes.append(f"What is undecided lacks runs, and {which} computes and records them.")
         header = ["claim (source), scene", "verdict", "evidence"]
         caption = "What the paper says, and what our records say"
-        return render.Layout(caption, header, list(bodies.items()), notes)
+        return render.Layout(caption, header, list(bodies.items()), notes, prose=True)
 
 
 def claims_table(verdicts: Iterable[Verdict], texts: Iterable[Mapping[str, str]]) -> ClaimsTable:

@@ -13,8 +13,9 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from hsirepro.errors import ParameterError, ShapeError, suggest
-from hsirepro.report.figures import LINES, _check_same_shape
+from hsirepro.report.figures import _check_same_shape
 from hsirepro.report.style import (
+    LINES,
     MAP,
     bad_bands,
     book_style,

@@ -21,7 +21,9 @@ from hsirepro.errors import ParameterError, ShapeError
 from hsirepro.metrics import sam_map
 from hsirepro.report.colour import PERCENTILES, RED_GREEN_BLUE, false_colour, stretch_of
 from hsirepro.report.style import (
+    LINES,
     MAP,
+    MARKERS,
     bad_bands,
     book_style,
     label_pixels,
@@ -33,8 +35,6 @@ from hsirepro.report.style import (
 from hsirepro.scenes.cube import wavelengths_nm
 
 PER_ROW = 5  # more images side by side are too small to compare
-MARKERS = "osD^vP*X"
-LINES = ("-", "--", ":", "-.")
 # The brightest errors of a few pixels would leave the rest of the map dark.
 MAP_PERCENTILE = 99.0
 ROUNDING = 0.01  # degrees: angles below this are rounding, and are drawn as none

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 from hsirepro.errors import ParameterError, ShapeError, WavelengthError
 from hsirepro.report.colour import RED_GREEN_BLUE, colour_bands, false_colour, stretch_of
 from hsirepro.report.diagnostics import BAND_COLOURS, LEARNED
-from hsirepro.report.figures import LINES, PER_ROW, Pixel, _grid
+from hsirepro.report.figures import PER_ROW, Pixel, _grid
 from hsirepro.report.style import (
+    LINES,
     bad_bands,
     book_style,
     label_pixels,

@@ -12,6 +12,7 @@ import string
 from dataclasses import dataclass, field
 
 CODE = re.compile(r"`([^`]+)`")
+NUMBERS = ' style="text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums"'
 LATEX = {
     "\\": r"\textbackslash{}",
     **{letter: "\\" + letter for letter in "&%$#_{}"},
@@ -28,6 +29,7 @@ class Layout:
     header: list[str]
     bodies: list[tuple[str, list[list[str]]]]  # (heading of the group, its rows)
     notes: list[str]  # `code` stands between backticks
+    prose: bool = False  # sentences, which break their lines; numbers stay on one, at the right
 
 
 @dataclass
@@ -60,8 +62,10 @@ class Notes:
 
 def html(layout: Layout) -> str:
     """Return ``layout`` as HTML."""
-    left = ' style="text-align: left; white-space: nowrap"'
-    right = ' style="text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums"'
+    name_style = ' style="text-align: left; white-space: nowrap"'
+    heading_style, cell_style = name_style, NUMBERS
+    if layout.prose:
+        heading_style = cell_style = ' style="text-align: left"'
     caption = escaping.escape(layout.caption)
     head = "".join(f'<th scope="col">{escaping.escape(name)}</th>' for name in layout.header)
     lines = [
@@ -71,11 +75,11 @@ def html(layout: Layout) -> str:
         f"<thead><tr>{head}</tr></thead>",
     ]
     for heading, rows in layout.bodies:
-        span = f'<th scope="rowgroup" colspan="{len(layout.header)}"{left}>'
+        span = f'<th scope="rowgroup" colspan="{len(layout.header)}"{heading_style}>'
         lines.append(f"<tbody><tr>{span}{escaping.escape(heading)}</th></tr>")
         for name, *cells in rows:
-            data = "".join(f"<td{right}>{escaping.escape(cell)}</td>" for cell in cells)
-            lines.append(f'<tr><th scope="row"{left}>{escaping.escape(name)}</th>{data}</tr>')
+            data = "".join(f"<td{cell_style}>{escaping.escape(cell)}</td>" for cell in cells)
+            lines.append(f'<tr><th scope="row"{name_style}>{escaping.escape(name)}</th>{data}</tr>')
         lines.append("</tbody>")
     lines.append("</table>")
     # Notes may hold commands to copy, which quotes turned into entities would spoil.

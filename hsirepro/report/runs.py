@@ -14,6 +14,7 @@ from hsirepro.errors import ParameterError
 from hsirepro.metrics import PRESETS
 from hsirepro.records import Record
 from hsirepro.report import render
+from hsirepro.report.checks import require
 from hsirepro.report.provenance import provenance_line
 from hsirepro.report.style import MAP, book_style, new_figure
 
@@ -108,11 +109,7 @@ def plot_recorded(records: Sequence[Record]) -> Figure:
     if not records:
         raise ParameterError("There are no records to draw.", next_step="hsirepro run ...")
     for record in records:
-        if not {"false_colour", ANGLES} <= set(record.images):
-            raise ParameterError(
-                f"The record {record.key} holds no pictures.",
-                next_step="run its cell again: hsirepro run ... --again",
-            )
+        require(record, "images", ["false_colour", ANGLES], "pictures")
     maps = [np.asarray(record.images[ANGLES], dtype=float) / 100 for record in records]
     norm = Normalize(0, max(float(np.percentile(maps, 99)), 0.01))
     figure = new_figure(7.5 * 2 / len(records) + 0.9)

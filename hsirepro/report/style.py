@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Callable
-from typing import Any, ParamSpec
+from contextlib import AbstractContextManager
+from typing import Any, Literal, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.style
@@ -17,12 +18,18 @@ import numpy as np
 import seaborn as sns
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 WIDTH = 7.5  # inches: the text width of the book
 SCREEN_DPI = 144
 MAP = "cividis"
+MARKERS = "osD^vP*X"
+LINES = ("-", "--", ":", "-.")
+# Pink and yellow are too pale for thin lines on white, and grey is for shading. Seven colours have
+# no divisor in common with four dashes and eight markers: lines of one colour differ in both.
+LINE_COLOURS = (0, 1, 2, 3, 4, 5, 9)
 # Neighbouring bands further apart than this many usual steps have something missing in between.
 GAP_STEPS = 3.0
 
@@ -30,11 +37,21 @@ P = ParamSpec("P")
 
 
 class BookFigure(Figure):
-    """A matplotlib figure that notebooks show without pyplot or a chosen backend."""
+    """A matplotlib figure that notebooks show without pyplot or a chosen backend.
+
+    Ticks are made late, when a figure is drawn, and read their style then. So it is drawn in the
+    book's style, too, whatever the reader's settings are.
+    """
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw in the book's style, whoever asks."""
+        with _the_style():
+            super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=SCREEN_DPI)
+        with _the_style():  # which also says how a file is saved
+            self.savefig(buffer, format="png", dpi=SCREEN_DPI)
         return buffer.getvalue()
 
 
@@ -43,9 +60,22 @@ def palette() -> list[tuple[float, float, float]]:
     return [tuple(colour) for colour in sns.color_palette("colorblind")]
 
 
-def new_figure(height: float) -> BookFigure:
+def line_look(i: int) -> dict[str, Any]:
+    """Return colour, dashes and marker of line ``i``; those of 28 lines are all different."""
+    return {
+        "color": palette()[LINE_COLOURS[i % len(LINE_COLOURS)]],
+        "linestyle": LINES[i % len(LINES)],
+        "marker": MARKERS[i % len(MARKERS)],
+        "markersize": 4,
+        # Markers of lines that lie on each other stand beside each other.
+        "markevery": (0.03 * (i % 7), 0.21),
+        "linewidth": 1.2,
+    }
+
+
+def new_figure(height: float, layout: Literal["constrained"] | None = "constrained") -> BookFigure:
     """Return an empty figure of book width and ``height`` in inches."""
-    return BookFigure(figsize=(WIDTH, height), layout="constrained")
+    return BookFigure(figsize=(WIDTH, height), layout=layout)
 
 
 def book_style(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -53,23 +83,24 @@ def book_style(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @functools.wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        style: dict[Any, Any] = {
-            **sns.axes_style("ticks"),
-            **sns.plotting_context("paper"),
-            # Seaborn asks for Arial; this one comes with matplotlib, so it looks alike everywhere.
-            "font.sans-serif": ["DejaVu Sans"],
-            "axes.titlesize": 9,
-            "axes.spines.right": False,
-            "axes.spines.top": False,
-            "legend.frameon": False,
-        }
-        with mpl.style.context(style, after_reset=True):
-            figure = draw(*args, **kwargs)
-            # Ticks are made late, when the figure is first drawn, and read their style then.
-            figure.draw_without_rendering()
-        return figure
+        with _the_style():
+            return draw(*args, **kwargs)
 
     return styled
+
+
+def _the_style() -> AbstractContextManager[None]:
+    style: dict[Any, Any] = {
+        **sns.axes_style("ticks"),
+        **sns.plotting_context("paper"),
+        # Seaborn asks for Arial; this one comes with matplotlib, so it looks alike everywhere.
+        "font.sans-serif": ["DejaVu Sans"],
+        "axes.titlesize": 9,
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "legend.frameon": False,
+    }
+    return mpl.style.context(style, after_reset=True)
 
 
 def spectrum_with_gaps(

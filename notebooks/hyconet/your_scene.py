@@ -27,19 +27,17 @@ from hsirepro.optics import PointSpread, SpectralResponse, add_noise
 from hsirepro.papers.hyconet import PROFILES
 from hsirepro.papers.hyconet.own_pair import (
     PARAMETERS,
+    calibrated,
     check_output,
     consistency,
+    coverage_from_file,
+    estimate_sensors,
     hidden_change,
     methods_of,
     open_pair,
     reduced,
     run_method,
     write_cube,
-)
-from hsirepro.papers.hyconet.own_sensors import (
-    calibrated,
-    coverage_from_file,
-    estimate_sensors,
 )
 from hsirepro.params import check_chapter
 from hsirepro.report import (

@@ -10,15 +10,18 @@ from hsirepro.errors import ParameterError
 from hsirepro.fusion import METHODS, fuse
 from hsirepro.fusion.hyconet_presets import configure
 from hsirepro.papers.hyconet import (
+    PROFILES,
     STUDIES,
     TABLE_METHODS,
     TABLES,
     VARIANTS,
     cells,
+    keys,
     planned,
     run_cell,
     study_keys,
 )
+from hsirepro.papers.hyconet.run import _length
 from hsirepro.papers.hyconet.studies import WITHOUT, plan_of, variant_of
 from hsirepro.records import RecordKey
 from hsirepro.scenes import CATALOGUE
@@ -49,10 +52,22 @@ def test_a_variant_of_the_tables_is_not_run_twice():
         ("abundances", "clamp"),
         ("response", "learned"),
         ("sparsity", "bernoulli"),
+        ("presets", "paper"),
     ):
         assert study_keys(study, "houston-2018-crop", "paper", [variant], [0]) == [table_cell]
     (other,) = study_keys("fig-5", "houston-2018-crop", "paper", ["without-z_b"], [0])
     assert (other.table, other.method) == ("fig-5", "without-z_b")
+
+
+def test_variants_of_a_study_are_equally_long():
+    """Where a profile shortens studies, none of their runs is taken from the longer tables."""
+    for profile in PROFILES:
+        found = study_keys("fig-5", "planted", profile, seeds=[0])
+        lengths = {_length(variant_of(key), key)["iterations"] for key in found}
+        assert len(lengths) == 1
+        assert lengths <= {PROFILES[profile].iterations, PROFILES[profile].in_study}
+        (row,) = keys("II", "planted", 0.5, profile, ["hyconet"], [0])
+        assert _length(variant_of(row), row)["iterations"] == PROFILES[profile].iterations
 
 
 def test_each_ablation_takes_one_thing_away():
@@ -67,7 +82,10 @@ def test_each_ablation_takes_one_thing_away():
 
 
 def test_plan_covers_the_tables_and_names_each_cell_once():
-    """Eleven methods and bicubic, three widths, every stand-in; the studies; no cell twice."""
+    """Eleven methods and bicubic, three widths, every stand-in; the studies; no cell twice.
+
+    The presets have no cells of their own: they are rows of the tables.
+    """
     plan = planned("paper")
     assert len(plan) == len(set(plan))
     scenes = [scene for table in TABLES.values() for scene in table.stand_ins]
@@ -78,7 +96,7 @@ def test_plan_covers_the_tables_and_names_each_cell_once():
             ]
             assert {k.condition for k in mine} == {"sigma=0.5", "sigma=1", "sigma=2"}
             assert len(mine) == 3 * (3 if VARIANTS[method].random else 1)
-    assert {key.table for key in plan} == {*TABLES, *STUDIES}
+    assert {key.table for key in plan} == {*TABLES, *STUDIES} - {"presets"}
 
 
 def test_key_tells_what_was_run():

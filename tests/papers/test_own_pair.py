@@ -20,20 +20,18 @@ from hsirepro.errors import (
 from hsirepro.optics import PointSpread, add_noise, gaussian_kernel
 from hsirepro.papers.hyconet.own_pair import (
     OwnPair,
+    calibrated,
     check_output,
     consistency,
+    coverage_from_file,
+    estimate_sensors,
+    estimated_coverage,
     hidden_change,
     methods_of,
     open_pair,
     reduced,
     run_method,
     write_cube,
-)
-from hsirepro.papers.hyconet.own_sensors import (
-    calibrated,
-    coverage_from_file,
-    estimate_sensors,
-    estimated_coverage,
 )
 from hsirepro.scenes import open_scene
 from hsirepro.scenes.cube import from_tensor, make_cube, to_tensor
@@ -384,10 +382,10 @@ def test_an_hsi_too_small_to_reduce_says_what_it_needs():
 @pytest.mark.parametrize("name", ["gsa", "hyconet"])
 def test_methods_run_on_what_the_pair_says(planted, sensors, name, monkeypatch):
     """A closed form and HyCoNet take the same pair and cover; HyCoNet obeys the profile."""
-    from hsirepro.papers.hyconet import own_pair
     from hsirepro.papers.hyconet.experiments import Profile
+    from hsirepro.papers.hyconet.own_pair import fusing
 
-    monkeypatch.setattr(own_pair, "PROFILES", {"smoke": Profile(3, (0,), "a moment")})
+    monkeypatch.setattr(fusing, "PROFILES", {"smoke": Profile(3, (0,), "a moment")})
     fused = run_method(name, planted, sensors.cover, profile="smoke")
     assert fused.cube.shape == planted.truth.shape
     if name == "hyconet":
@@ -447,7 +445,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     def refuse(**_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("hsirepro.papers.hyconet.own_pair.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("hsirepro.papers.hyconet.own_pair.output.tempfile.TemporaryFile", refuse)
     with pytest.raises(ParameterError) as caught:
         check_output(str(tmp_path / "fused.nc"))
     assert "cannot be written" in str(caught.value)

@@ -13,9 +13,10 @@ from hsirepro.errors import ParameterError, ShapeError
 from hsirepro.papers.hyconet import recording
 from hsirepro.records import Record, RecordKey
 from hsirepro.report import plot_error_maps, plot_psnr_by_band
-from hsirepro.report.errormaps import MAPS, covered, line_look
-from hsirepro.report.studies import SUM_LEVEL
-from hsirepro.report.style import WIDTH
+from hsirepro.report.bands import covered
+from hsirepro.report.errormaps import MAPS
+from hsirepro.report.learned import SUM_LEVEL
+from hsirepro.report.style import WIDTH, line_look
 
 NM = np.array([400.0, 410, 420, 430, 440, 700, 710, 720])  # nothing between 440 and 700
 SRF = np.array([[0, 1, 0.5, 0.001, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 2.0]])
@@ -42,22 +43,60 @@ def record(
     return Record(key, {"mPSNR": 31.0}, arrays=arrays, images=images)
 
 
+def columns(figure: mpl.figure.Figure, title: str) -> list[mpl.axes.Axes]:
+    """Return the columns of a figure that show one quantity, a block each."""
+    return [axes for axes in figure.axes if axes.images and axes.get_title() == title]
+
+
 def maps(figure: mpl.figure.Figure) -> list[mpl.image.AxesImage]:
-    return [a.images[0] for a in figure.axes if a.images and a.get_title().startswith("mean")]
+    return [axes.images[0] for one in MAPS for axes in columns(figure, one.title)]
 
 
 def shown(figure: mpl.figure.Figure) -> list[str]:
     return [t.get_text() for t in figure.findobj(mpl.text.Text) if t.get_text()]
 
 
+@pytest.fixture(scope="module")
+def figures() -> dict[int, mpl.figure.Figure]:
+    """Error maps of 1, 5 and 12 methods, to be looked at."""
+    return {n: plot_error_maps([record(name) for name in THIRTEEN[:n]]) for n in (1, 5, 12)}
+
+
 @pytest.mark.parametrize("methods", [1, 5, 12])
-def test_every_method_gets_its_image_and_three_maps(methods):
+def test_every_method_gets_its_image_and_three_maps(figures, methods):
     """However many methods there are, none is left out, and the figure stays on its page."""
-    figure = plot_error_maps([record(name) for name in THIRTEEN[:methods]])
-    assert len(maps(figure)) == 3 * methods
-    assert set(THIRTEEN[:methods]) <= set(shown(figure))
+    figure = figures[methods]
+    texts = {
+        title: [text.get_text() for axes in columns(figure, title) for text in axes.texts]
+        for title in ("False colour", *(one.title for one in MAPS))
+    }
+    assert texts.pop("False colour") == THIRTEEN[:methods]
+    assert [len(means) for means in texts.values()] == [methods] * 3
     assert figure.get_figwidth() == WIDTH
     assert figure.get_figheight() < 1.4 * WIDTH
+
+
+def test_pictures_are_pasted_whole_and_in_their_order():
+    """A column holds every pixel of its maps, one method below the other, and nothing between."""
+    records = [record("a", size=(64, 70), worst=500), record("b", size=(64, 70), worst=100)]
+    (image,) = (axes.images[0] for axes in columns(plot_error_maps(records), "MRAE"))
+    pasted = image.get_array().filled(np.nan)
+    kept = pasted[~np.isnan(pasted)].reshape(2, 64, 70)
+    expected = [one.images["mrae"] * 1e-3 for one in records]
+    np.testing.assert_allclose(kept, expected)
+    gap = len(pasted) // 2 - 64
+    assert gap > 0
+    assert np.isnan(pasted[[*range(gap), *range(gap + 64, 2 * gap + 64)]]).all()
+
+
+def test_tiles_have_the_proportions_of_the_scene(figures):
+    """A pixel is as tall as it is wide, on paper."""
+    figure = figures[5]
+    for image in maps(figure):
+        rows, across = image.get_array().shape
+        box = image.axes.get_position()
+        height = box.height * figure.get_figheight() / rows
+        assert height == pytest.approx(box.width * WIDTH / across)
 
 
 @pytest.mark.parametrize("draw", [plot_error_maps, plot_psnr_by_band])
@@ -69,23 +108,37 @@ def test_a_shorter_run_is_named(draw):
 
 
 def test_a_map_has_one_scale_for_all_methods():
-    """Colours compare methods, so a column shares its limits; other columns have their own."""
-    figure = plot_error_maps([record("a", worst=10), record("b", worst=1000)])
+    """Colours compare methods, so blocks share their limits; other columns have their own."""
+    worst = (10, 20, 30, 40, 1000)
+    figure = plot_error_maps([record(str(one), worst=one) for one in worst])
     limits = [image.get_clim() for image in maps(figure)]
-    assert limits[:3] == limits[3:]
-    levels = np.concatenate([record(worst=w).images["mrae"].ravel() for w in (10, 1000)])
-    high = np.percentile(levels, 99)
-    np.testing.assert_allclose(limits[:3], [(0, high * level) for level in (1e-4, 1e-3, 0.01)])
+    assert limits[::2] == limits[1::2]
+    end = np.percentile(record(worst=30).images["mrae"], 98)
+    np.testing.assert_allclose(limits[::2], [(0, end * level) for level in (1e-4, 1e-3, 0.01)])
+
+
+def test_a_method_that_fails_does_not_stretch_the_scale():
+    """However wrong one of many is, the scale stays; how much lies above it is said."""
+    good = [record(name) for name in THIRTEEN[:4]]
+    bad, worse = (plot_error_maps([*good, record("bad", worst=w)]) for w in (1000, 60_000))
+    assert [i.get_clim() for i in maps(bad)] == [i.get_clim() for i in maps(worse)]
+    levels = np.concatenate([record(worst=w).images["mrae"].ravel() for w in (*[100] * 4, 1000)])
+    above = 100 * (levels > np.percentile(record().images["mrae"], 98)).mean()
+    labels = [axes.get_xlabel() for axes in bad.axes if axes.get_xlabel()]
+    assert all(f"{above:.1f} % of all pixels lie above" in label for label in labels)
+    (note,) = (text.get_text() for text in bad.texts)
+    assert "98th percentiles" in note
+    assert "larger values have its last colour" in note
 
 
 def test_levels_become_quantities():
     """100 levels are 0.01 of the maximum, a relative error of 0.1, and 1 degree."""
     one = record(worst=100)
     mean = one.images["mrae"].mean()
-    titles = [axes.get_title() for axes in plot_error_maps([one]).axes]
-    assert f"mean {mean * 1e-4:.4f}" in titles
-    assert f"mean {mean * 1e-3:.3f}" in titles
-    assert f"mean {mean * 0.01:.2f}°" in titles
+    texts = shown(plot_error_maps([one]))
+    assert f"mean {mean * 1e-4:.4f}" in texts
+    assert f"mean {mean * 1e-3:.3f}" in texts
+    assert f"mean {mean * 0.01:.2f}°" in texts
 
 
 def test_levels_are_read_as_they_are_written():
@@ -95,12 +148,35 @@ def test_levels_are_read_as_they_are_written():
     assert recording.STEPS["mrae"] == SUM_LEVEL
 
 
-def test_colour_bars_carry_units():
-    """Under every column of maps stands a scale with its unit; more may be off the scale."""
-    figure = plot_error_maps([record(name) for name in THIRTEEN[:5]])
-    bars = [axes.get_xlabel().replace("\n", " ") for axes in figure.axes if axes.get_xlabel()]
-    labels = ["Share of scene maximum", "Relative error (unitless)", "Spectral angle (degrees)"]
-    assert sorted(bars) == sorted(2 * labels)
+def test_colour_bars_carry_units(figures):
+    """For every quantity there is one scale with its unit."""
+    bars = [axes.get_xlabel().split("\n")[0] for axes in figures[5].axes if axes.get_xlabel()]
+    assert bars == [
+        "RMSE of colours (share of scene maximum)",
+        "MRAE (relative error, unitless)",
+        "SAM (spectral angle, degrees)",
+    ]
+
+
+def test_long_names_keep_to_their_column():
+    """The name of a method ends before the numbers beside it begin, even if it says much."""
+    longest = [record("hyconet", seed=seed, profile="quick") for seed in (0, 1)]
+    figure = plot_error_maps([*(record(name) for name in THIRTEEN[:10]), *longest])
+    left, right = columns(figure, "False colour")
+    beside = columns(figure, "RMSE of colours")[1]
+    name = right.texts[-1]
+    assert name.get_text() == "hyconet, seed 1 (quick)"
+    assert name.get_window_extent().x1 <= beside.get_window_extent().x0
+    assert len({text.get_fontsize() for text in left.texts}) == 1
+
+
+def test_no_word_is_cut_off(figures):
+    """All text stays on the page."""
+    for figure in figures.values():
+        page = figure.get_tightbbox()
+        assert min(page.x0, page.y0) >= 0
+        assert page.x1 <= figure.get_figwidth()
+        assert page.y1 <= figure.get_figheight()
 
 
 def test_methods_go_by_the_names_given():
@@ -167,10 +243,10 @@ def test_drawing_repeats_and_leaves_pyplot_alone(draw):
     """The same records give the same bytes, and the reader's settings stay."""
     records = [record("gsa"), record("hyconet")]
     first = draw(records)._repr_png_()
-    with mpl.rc_context({"font.size": 31, "axes.facecolor": "red"}):
-        second = draw(records)
+    with mpl.rc_context({"font.size": 31, "axes.facecolor": "red", "savefig.facecolor": "red"}):
+        second = draw(records)._repr_png_()
         assert mpl.rcParams["font.size"] == 31
-    assert second._repr_png_() == first
+    assert second == first
     assert plt.get_fignums() == []
 
 
@@ -181,6 +257,12 @@ def test_methods_are_compared_on_one_scene(draw):
         draw([])
     with pytest.raises(ParameterError, match=r"(?s)these are 2\..*houston.*planted"):
         draw([record(), record(scene="houston-2018-crop")])
+
+
+def test_pictures_of_two_sizes_are_refused():
+    """Crops of different sizes show different ground."""
+    with pytest.raises(ShapeError, match=r"(?s)one size.*9 x 7 pixels; 10 x 7 pixels"):
+        plot_error_maps([record(), record("b", size=(10, 7))])
 
 
 def test_a_record_without_maps_says_how_to_get_them():
@@ -194,7 +276,7 @@ def test_a_record_without_maps_says_how_to_get_them():
     with pytest.raises(ParameterError, match="holds no pictures") as error:
         plot_error_maps([full, bare])
     assert "false_colour, rmse_colour, sam_centidegrees" in str(error.value)
-    assert command in str(error.value)
+    assert f"{command} --pictures" in str(error.value)
     with pytest.raises(ParameterError, match=r"(?s)holds no PSNR by band.*wavelength") as error:
         plot_psnr_by_band([full, bare])
     assert command in str(error.value)

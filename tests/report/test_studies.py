@@ -91,27 +91,31 @@ FIGURES = {
     "variants": lambda: plot_variants({"full": seeds(30, 31), "none": []}, ("mPSNR", "mSAM")),
     "convergence": lambda: plot_convergence({"clamp": trained(), "softmax": trained((1, 2, 3))}),
     "against": lambda: plot_against(SERIES),
-    "kernels": lambda: plot_kernels([learned(0.5), learned(1.0), learned(2.0)]),
+    "kernels": lambda: plot_kernels([learned(0.5), learned(2.0)]),
     "abundances": lambda: plot_abundances(abundant()),
 }
 
 
 @functools.cache
+def printed(name: str) -> tuple[mpl.figure.Figure, bytes]:
+    """Return a figure that tests only look at, and its picture."""
+    figure = FIGURES[name]()
+    return figure, figure._repr_png_()
+
+
 def drawn(name: str) -> mpl.figure.Figure:
-    """Return a figure that tests only look at."""
-    return FIGURES[name]()
+    return printed(name)[0]
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_drawing_repeats_and_leaves_pyplot_alone(name):
     """The same records give the same bytes at book width, and the reader's settings stay."""
-    first = drawn(name)
+    first, picture = printed(name)
     assert first.get_figwidth() == WIDTH
-    picture = first._repr_png_()
     with mpl.rc_context({"font.size": 31, "lines.linewidth": 9, "axes.facecolor": "red"}):
-        second = FIGURES[name]()
+        second = FIGURES[name]()._repr_png_()
         assert mpl.rcParams["font.size"] == 31
-    assert second._repr_png_() == picture
+    assert second == picture
     assert plt.get_fignums() == []
 
 
@@ -254,12 +258,12 @@ def test_kernels_of_a_column_share_one_scale():
     figure = drawn("kernels")
     images = [axes.images[0] for axes in figure.axes if axes.get_title() or axes.images]
     panels = [image for image in images if image.get_array().shape == (4, 4)]
-    assert len(panels) == 6
-    for true, found, sigma in zip(panels[:3], panels[3:], (0.5, 1, 2), strict=True):
+    assert len(panels) == 4
+    for true, found, sigma in zip(panels[:2], panels[2:], (0.5, 2), strict=True):
         np.testing.assert_allclose(true.get_array(), kernel(sigma), atol=1e-6)
         np.testing.assert_allclose(found.get_array(), kernel(1.2 * sigma), atol=1e-6)
         assert true.get_clim() == found.get_clim()
-    assert panels[0].get_clim() != panels[2].get_clim()
+    assert panels[0].get_clim() != panels[1].get_clim()
     correlation = np.corrcoef(kernel(0.5).flat, kernel(0.6).flat)[0, 1]
     assert figure.axes[0].get_title() == f"sigma=0.5\ncorrelation {correlation:.3f}"
 

@@ -65,16 +65,20 @@ class Profile:
         Seeds that a sweep runs for methods that are random.
     minutes : str
         What to expect on two CPU cores, for the reader.
+    in_study : int, optional
+        Iterations of HyCoNet in a study, which compares several runs; as many as in the tables
+        by default.
     """
 
     iterations: int
     seeds: tuple[int, ...]
     minutes: str
+    in_study: int | None = None
 
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
-        "smoke": Profile(250, (0,), "seconds, on the planted scene of 48 x 48 pixels"),
+        "smoke": Profile(250, (0,), "seconds, on the planted scene of 48 x 48 pixels", in_study=60),
         "quick": Profile(1_000, (0,), "some minutes, on a crop of 128 x 128 pixels"),
         "paper": Profile(10_000, (0, 1, 2), "half an hour a seed, on a crop of 128 x 128 pixels"),
     }

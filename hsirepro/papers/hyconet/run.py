@@ -20,7 +20,13 @@ from hsirepro.papers.hyconet.experiments import (
     sigma_of,
 )
 from hsirepro.papers.hyconet.recording import record_of, watcher
-from hsirepro.papers.hyconet.studies import DRAWN, STAND_INS, plan_of, variant_of
+from hsirepro.papers.hyconet.studies import (
+    DRAWN,
+    STAND_INS,
+    STUDIES,
+    plan_of,
+    variant_of,
+)
 from hsirepro.records import Meter, Record, RecordKey, provenance
 from hsirepro.scenes import CATALOGUE, check_finite, drop_bad_bands, open_scene, wavelengths_nm
 
@@ -158,7 +164,7 @@ def run_cell(
     """
     variant = variant_of(key)
     ready = prepared or _prepared(key.scene, key.condition, plan_of(key))
-    settings = {**variant.settings, **_length(variant, key.profile)}
+    settings = {**variant.settings, **_length(variant, key)}
     pair = ready.pair
     if variant.method == "hyconet":
         settings |= {"checkpoint": checkpoint, "watch": watcher(pair)}
@@ -194,11 +200,13 @@ def _has_figure(key: RecordKey) -> bool:
     return shown and key.table in TABLES and key.seed == 0 and sigma_of(key.condition) == 0.5
 
 
-def _length(variant: Variant, profile: str) -> Mapping[str, object]:
+def _length(variant: Variant, key: RecordKey) -> Mapping[str, object]:
     """Shorten training to the profile, with the same share of it at a constant rate."""
     if variant.method != "hyconet":
-        return USDN_SMOKE if (variant.method, profile) == ("usdn", "smoke") else {}
-    whole = PRESETS[str(variant.settings["preset"])]
-    iterations = PROFILES[profile].iterations
+        return USDN_SMOKE if (variant.method, key.profile) == ("usdn", "smoke") else {}
+    whole, profile = PRESETS[str(variant.settings["preset"])], PROFILES[key.profile]
+    iterations = profile.iterations
+    if key.table in STUDIES and profile.in_study is not None:
+        iterations = profile.in_study
     hold = round(whole.hold * iterations / whole.iterations)
     return {"iterations": iterations, "hold": hold}

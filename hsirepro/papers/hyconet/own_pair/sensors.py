@@ -11,10 +11,8 @@ sigma is the width that leaves least, r the spectral response, sum(r) the gain a
 between the units of the two images. Noise moves gain and offset a little, and in opposite ways, so
 they are 1 and 0 unless that fits clearly worse: then the two images have different units.
 
-HyCoNet asks for less than r: for the *coverage*, the first and the last HSI band that an MSI band
-sees. r itself is jagged where neighbouring bands are alike, since any of them explains the MSI
-band as well as the next one. It is therefore smoothed over 30 nm before the bands below a tenth of
-its peak are left out. Then r is fitted again within the coverage, to see what that costs.
+HyCoNet asks for less than r: for the bands that :mod:`.coverage` makes of it. Then r is fitted
+again within them, to see what that costs.
 
 References
 ----------
@@ -24,32 +22,30 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar, nnls
 from torch import Tensor
 
-from hsirepro.errors import FormatError, WavelengthError
-from hsirepro.fusion.estimation import FWHM, non_negative_response
+from hsirepro.fusion.estimation import non_negative_response
 from hsirepro.optics import PointSpread, SpectralResponse, gaussian_kernel
-from hsirepro.papers.hyconet.own_pair import OwnPair
+from hsirepro.papers.hyconet.own_pair.coverage import (
+    Array,
+    Coverage,
+    check_explained,
+    estimated_coverage,
+)
+from hsirepro.papers.hyconet.own_pair.pair import OwnPair
 from hsirepro.scenes.cube import to_tensor
 
-SMOOTHING_NM = 30.0  # full width at half maximum of what smooths the response
-SHARE = 0.1  # of the peak; HSI bands with less are not covered
 PIXELS = 4096  # HSI pixels are enough for a few hundred unknowns; more are thinned out
 NARROWEST = 0.25  # MSI pixels: on a finer grid than this no blur can be told from none
 # Gain 1 and offset 0 may leave half as much again unexplained, or 0.1 % of the MSI's
 # standard deviation, before the two images are taken to have different units.
 WORSE, LEAST = 1.5, 1e-3
-
-Array = NDArray[np.float64]
-Coverage = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -153,7 +149,7 @@ def estimate_sensors(
     nm = pair.hsi.wavelength.values
     covered = coverage or estimated_coverage(raw, nm, pair.names)
     fitted, offset = _fit(pixels, low, covered)
-    _check_explained(fitted.sum(dim=1).numpy(), pair.names)
+    check_explained(fitted.sum(dim=1).numpy(), pair.names)
     unexplained = _unexplained(pixels, low, fitted, offset)
     plain = _fit(pixels, low, covered, same_units=True)
     left_plain = _unexplained(pixels, low, *plain)
@@ -175,142 +171,12 @@ def estimate_sensors(
     )
 
 
-def estimated_coverage(
-    response: Array,
-    nm: Array,
-    names: Sequence[str],
-    *,
-    share: float = SHARE,
-    smoothing_nm: float = SMOOTHING_NM,
-) -> Coverage:
-    """Turn estimated responses into the stretch of HSI bands that each MSI band covers.
-
-    Parameters
-    ----------
-    response : ndarray, shape (l, L)
-        Not negative, any scale.
-    nm : ndarray, shape (L,)
-        Increasing band centres.
-    names : sequence of str, length l
-        Of the MSI bands.
-    share : float
-        Of the peak of the smoothed response, below which a band is not covered.
-    smoothing_nm : float
-        Full width at half maximum of the Gaussian that smooths it.
-
-    Returns
-    -------
-    list of (int, int)
-        First and last band (inclusive, 0-based) of the stretch with the largest weight.
-
-    Raises
-    ------
-    WavelengthError
-        If a response is zero everywhere.
-
-    Examples
-    --------
-    >>> nm = np.arange(400.0, 500.0, 10.0)
-    >>> bell = np.exp(-((nm - 450) / 10) ** 2)
-    >>> estimated_coverage(bell[None], nm, ["blue"])
-    [(2, 8)]
-    """
-    _check_explained(response.sum(axis=1), names)
-    weights = np.exp(-0.5 * ((nm[:, None] - nm) / (smoothing_nm / FWHM)) ** 2)
-    smooth = (response @ weights) / weights.sum(axis=1)
-    return [_heaviest_stretch(row, share * float(row.max())) for row in smooth]
-
-
-def coverage_from_file(path: str, pair: OwnPair) -> tuple[tuple[str, ...], Coverage]:
-    """Read which wavelengths each MSI band covers, and find the HSI bands in them.
-
-    Parameters
-    ----------
-    path : str
-        Text file with a line ``name, first nm, last nm`` per MSI band, in the order of the MSI;
-        empty lines and lines that start with ``#`` do not count.
-    pair : OwnPair
-
-    Returns
-    -------
-    names : tuple of str
-    coverage : list of (int, int)
-        First and last HSI band (inclusive, 0-based) under each MSI band.
-
-    Raises
-    ------
-    FormatError
-        If the file cannot be read, or a line of it, or it has another number of bands.
-    WavelengthError
-        If no HSI band lies in one of the ranges.
-    """
-    try:
-        text = Path(path).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise FormatError(
-            f"The file of MSI bands {path!r} cannot be read.",
-            reason=str(problem),
-            expected=_EXPECTED,
-        ) from problem
-    lines = [
-        (number, line.strip())
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    bands = [_band(path, number, line) for number, line in lines]
-    if len(bands) != len(pair.names):
-        raise FormatError(
-            f"The file of MSI bands {path!r} has {len(bands)} bands, the MSI {len(pair.names)}.",
-            expected=_EXPECTED,
-        )
-    nm = pair.hsi.wavelength.values
-    coverage = []
-    for name, first, last in bands:
-        inside = np.flatnonzero((nm >= first) & (nm <= last))
-        if not len(inside):
-            raise WavelengthError(
-                f"MSI band {name!r} covers no band of the HSI.",
-                band=f"{first:g} nm to {last:g} nm",
-                hsi=f"{len(nm)} bands from {nm[0]:g} nm to {nm[-1]:g} nm",
-                next_step="correct the range, or leave the band out of the MSI and of this file",
-            )
-        coverage.append((int(inside[0]), int(inside[-1])))
-    return tuple(name for name, _, _ in bands), coverage
-
-
 def calibrated(pair: OwnPair, sensors: Sensors) -> OwnPair:
     """Put the MSI on the scale of the HSI: less the offset, over the gain, not negative."""
     offset = sensors.offset.astype(np.float32)
     msi = ((pair.msi - offset) / sensors.gain.astype(np.float32)).clip(min=0.0)
     units = {name: pair.hsi.attrs[name] for name in ("units",) if name in pair.hsi.attrs}
     return replace(pair, msi=msi.assign_attrs({**pair.msi.attrs, **units}))
-
-
-_EXPECTED = "a line such as 'green, 533, 590' per MSI band: name, first nm, last nm"
-
-
-def _band(path: str, number: int, line: str) -> tuple[str, float, float]:
-    """Read one line; a name may hold spaces if commas separate the columns."""
-    separator = next((mark for mark in ",;\t" if mark in line), None)
-    cells = [cell.strip() for cell in line.split(separator)]
-    try:
-        name, first, last = cells[0], float(cells[1]), float(cells[2])
-        good = len(cells) == 3 and bool(name) and 0 < first < last < np.inf
-    except (IndexError, ValueError):
-        good = False
-    if not good:
-        raise FormatError(
-            f"Line {number} of the file of MSI bands {path!r} cannot be read.",
-            line=line[:80],
-            expected=_EXPECTED,
-        )
-    if last < 30:
-        raise WavelengthError(
-            f"Line {number} of the file of MSI bands {path!r} looks like micrometres.",
-            line=line[:80],
-            next_step="give the limits in nm (multiply by 1000)",
-        )
-    return name, first, last
 
 
 def _best_width(
@@ -368,22 +234,3 @@ def _unexplained(pixels: Tensor, low: Tensor, response: Tensor, offset: Tensor) 
     spread = (low - low.mean(dim=1, keepdim=True)).square().mean(dim=1).sqrt()
     tiny = torch.finfo(torch.float64).tiny
     return residual.square().mean(dim=1).sqrt() / spread.clamp_min(tiny)
-
-
-def _check_explained(weight: Array, names: Sequence[str]) -> None:
-    for name, total in zip(names, weight, strict=True):
-        if total <= 0:
-            raise WavelengthError(
-                f"No mixture of HSI bands explains the MSI band {name!r}.",
-                reason="the images do not overlap, or the band lies outside the HSI's range",
-                next_step="check that both show the same ground, or leave the band out of the MSI",
-            )
-
-
-def _heaviest_stretch(row: Array, threshold: float) -> tuple[int, int]:
-    """Return the run of bands at or above the threshold that has the largest sum."""
-    inside = np.concatenate([[False], row >= threshold, [False]])
-    edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
-    sums = [row[first:end].sum() for first, end in edges]
-    first, end = edges[int(np.argmax(sums))]
-    return int(first), int(end) - 1
