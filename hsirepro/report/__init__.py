@@ -11,7 +11,7 @@ change), and :mod:`~hsirepro.report.claims` says which claims of a paper they be
 """
 
 from hsirepro.report.bands import plot_psnr_by_band
-from hsirepro.report.claims import ClaimsTable, claims_table
+from hsirepro.report.claims import ClaimsBoard, ClaimsTable, claims_board, claims_table
 from hsirepro.report.claims import summary as claims_summary
 from hsirepro.report.colour import colour_bands, false_colour, stretch_of
 from hsirepro.report.diagnostics import plot_curves, plot_metric_by_band, plot_psf, plot_srf
@@ -36,9 +36,11 @@ from hsirepro.report.studies import (
 from hsirepro.report.tables import ComparisonTable, comparison_table
 
 __all__ = [
+    "ClaimsBoard",
     "ClaimsTable",
     "ComparisonTable",
     "RunTable",
+    "claims_board",
     "claims_summary",
     "claims_table",
     "colour_bands",

@@ -52,12 +52,10 @@ class ClaimsTable:
         return render.markdown(self._layout())
 
     def _layout(self) -> render.Layout:
-        bodies: dict[str, list[list[str]]] = {}
+        groups: dict[str, list[Row]] = {}
         for row in self.rows:
-            lack = f", {_runs(row.missing)} missing" if row.missing else ""
-            verdict = f"{SIGNS[row.verdict]} {row.verdict}{lack}"
-            line = [row.scene, verdict, row.evidence]
-            bodies.setdefault(f"{row.claim} ({row.source})", []).append(line)
+            groups.setdefault(f"{row.claim} ({row.source})", []).append(row)
+        bodies = {claim: _lines(rows) for claim, rows in groups.items()}
         notes = []
         if self.commands:
             which = " and ".join(f"`{command}`" for command in self.commands)
@@ -65,6 +63,70 @@ class ClaimsTable:
         header = ["claim (source), scene", "verdict", "evidence"]
         caption = "What the paper says, and what our records say"
         return render.Layout(caption, header, list(bodies.items()), notes, prose=True)
+
+
+def _lines(rows: Sequence[Row]) -> list[list[str]]:
+    """Return a line per scene; scenes of which nothing is known yet share the last one."""
+    bare = [row for row in rows if row.verdict == "undecided" and row.evidence == DASH]
+    lines = []
+    for row in rows:
+        if row in bare:
+            continue
+        lack = f", {_runs(row.missing)} missing" if row.missing else ""
+        lines.append([row.scene, f"{SIGNS[row.verdict]} {row.verdict}{lack}", row.evidence])
+    if bare:
+        least, most = (pick(row.missing for row in bare) for pick in (min, max))
+        lack = _runs(most) if least == most else f"{least} to {_runs(most)}"
+        each = " each" if len(bare) > 1 else ""
+        scenes = ", ".join(row.scene for row in bare)
+        lines.append([scenes, f"{SIGNS['undecided']} undecided, {lack} missing{each}", DASH])
+    return lines
+
+
+@dataclass(frozen=True, repr=False)
+class ClaimsBoard:
+    """What :func:`claims_board` returns; as the last line of a cell it shows itself."""
+
+    signs: pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        return render.html(self._layout())
+
+    def __repr__(self) -> str:
+        return render.markdown(self._layout())
+
+    def _layout(self) -> render.Layout:
+        lines = [[str(claim), *signs] for claim, *signs in self.signs.itertuples()]
+        words = ", ".join(f"{sign} {word}" for word, sign in SIGNS.items())
+        return render.Layout(
+            "Claims by stand-in",
+            ["claim", *self.signs.columns],
+            [("", lines)],
+            [f"{words}, {DASH} not asked there."],
+            prose=True,
+        )
+
+
+def claims_board(verdicts: Iterable[Verdict], texts: Iterable[Mapping[str, str]]) -> ClaimsBoard:
+    """Set one sign per claim and scene in a table that is read at a glance.
+
+    Parameters
+    ----------
+    verdicts, texts
+        As in :func:`claims_table`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no verdict, or one on a claim that is not among ``texts``.
+    """
+    frame = claims_table(verdicts, texts).to_frame()
+    frame["sign"] = frame["verdict"].map(SIGNS)
+    signs = frame.pivot_table(
+        index="claim", columns="scene", values="sign", aggfunc="first", sort=False
+    )
+    order = list(dict.fromkeys(frame["claim"])), list(dict.fromkeys(frame["scene"]))
+    return ClaimsBoard(signs.reindex(index=order[0], columns=order[1]).fillna(DASH))
 
 
 def claims_table(verdicts: Iterable[Verdict], texts: Iterable[Mapping[str, str]]) -> ClaimsTable:

@@ -27,7 +27,7 @@ class Layout:
 
     caption: str
     header: list[str]
-    bodies: list[tuple[str, list[list[str]]]]  # (heading of the group, its rows)
+    bodies: list[tuple[str, list[list[str]]]]  # (heading of the group or "", its rows)
     notes: list[str]  # `code` stands between backticks
     prose: bool = False  # sentences, which break their lines; numbers stay on one, at the right
 
@@ -65,7 +65,7 @@ def html(layout: Layout) -> str:
     name_style = ' style="text-align: left; white-space: nowrap"'
     heading_style, cell_style = name_style, NUMBERS
     if layout.prose:
-        heading_style = cell_style = ' style="text-align: left"'
+        name_style = heading_style = cell_style = ' style="text-align: left"'
     caption = escaping.escape(layout.caption)
     head = "".join(f'<th scope="col">{escaping.escape(name)}</th>' for name in layout.header)
     lines = [
@@ -75,8 +75,10 @@ def html(layout: Layout) -> str:
         f"<thead><tr>{head}</tr></thead>",
     ]
     for heading, rows in layout.bodies:
-        span = f'<th scope="rowgroup" colspan="{len(layout.header)}"{heading_style}>'
-        lines.append(f"<tbody><tr>{span}{escaping.escape(heading)}</th></tr>")
+        lines.append("<tbody>")
+        if heading:
+            span = f'<th scope="rowgroup" colspan="{len(layout.header)}"{heading_style}>'
+            lines.append(f"<tr>{span}{escaping.escape(heading)}</th></tr>")
         for name, *cells in rows:
             data = "".join(f"<td{cell_style}>{escaping.escape(cell)}</td>" for cell in cells)
             lines.append(f'<tr><th scope="row"{name_style}>{escaping.escape(name)}</th>{data}</tr>')
@@ -98,7 +100,8 @@ def markdown(layout: Layout) -> str:
     lines = [f"**{layout.caption}**", "", line(layout.header)]
     lines.append(line(["---", *["---:"] * len(blank)]))
     for heading, rows in layout.bodies:
-        lines.append(line([f"**{heading}**", *blank]))
+        if heading:
+            lines.append(line([f"**{heading}**", *blank]))
         lines += [line(row) for row in rows]
     for note in layout.notes:
         lines += ["", note]
@@ -115,7 +118,9 @@ def latex(layout: Layout) -> str:
     lines = [r"\begin{table}", rf"\caption{{{_latex(layout.caption)}}}"]
     lines += [rf"\begin{{tabular}}{{l{'r' * (columns - 1)}}}", r"\toprule", line(layout.header)]
     for heading, rows in layout.bodies:
-        lines += [r"\midrule", rf"\multicolumn{{{columns}}}{{l}}{{{_latex(heading)}}} \\"]
+        lines.append(r"\midrule")
+        if heading:
+            lines.append(rf"\multicolumn{{{columns}}}{{l}}{{{_latex(heading)}}} \\")
         lines += [line(row) for row in rows]
     lines += [r"\bottomrule", r"\end{tabular}", ""]
     for note in layout.notes:

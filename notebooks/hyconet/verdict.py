@@ -16,7 +16,7 @@ from hsirepro.papers.hyconet.claims import decided
 from hsirepro.papers.published import claims
 from hsirepro.params import Parameter, check_chapter
 from hsirepro.records import RecordStore
-from hsirepro.report import claims_summary, claims_table
+from hsirepro.report import claims_board, claims_summary, claims_table
 
 SCHEMA = {"results": Parameter("str", "", "folder of records")}
 
@@ -33,17 +33,19 @@ p = check_chapter(globals(), _known, SCHEMA)
 store = RecordStore(p["results"] or None)
 
 # %% [markdown]
-# ## In one sentence
+# ## At a glance
 
 # %%
 verdicts = decided(store)
+texts = claims("hyconet")
 display(Markdown(claims_summary(verdicts)))
+claims_board(verdicts, texts)
 
 # %% [markdown]
 # ## Claim by claim
 
 # %%
-claims_table(verdicts, claims("hyconet"))
+claims_table(verdicts, texts)
 
 # %% [markdown]
 # ## Which crop stands in for what

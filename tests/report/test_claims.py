@@ -9,7 +9,7 @@ import pytest
 from hsirepro.errors import ParameterError
 from hsirepro.papers.claims import Verdict
 from hsirepro.records import RecordKey
-from hsirepro.report import claims_summary, claims_table
+from hsirepro.report import claims_board, claims_summary, claims_table
 
 TEXTS = [
     {"id": "p-first", "source": "Fig. 5", "says": "A < B & C always.", "check": "-"},
@@ -118,3 +118,31 @@ def test_no_verdicts_and_unknown_claims_are_named():
     stray = Verdict("p-frist", "planted", "holds", "x")
     with pytest.raises(ParameterError, match=r"(?s)'p-frist'.*did you mean 'p-first'.*claims\("):
         claims_table([stray], TEXTS)
+
+
+def test_scenes_of_which_nothing_is_known_share_a_line():
+    """Six scenes without a run must not fill the page with dashes."""
+    bare = [
+        Verdict("p-second", name, "undecided", f"{len(lack)} runs are missing.", lack)
+        for name, lack in {
+            "one": (key("a"), key("b")),
+            "two": (key("a"), key("b"), key("c")),
+        }.items()
+    ]
+    assert rows(claims_table([OPEN, *bare], TEXTS))[3:] == [
+        ["planted", "? undecided, 2 runs missing", "So far: 3."],
+        ["one, two", "? undecided, 2 to 3 runs missing each", "—"],
+    ]
+
+
+def test_the_board_has_a_sign_for_every_claim_and_scene():
+    """A claim that is not asked on a scene shows a dash, and the signs are explained."""
+    board = claims_board(ALL, TEXTS)
+    assert rows(board) == [
+        ["claim", "planted", "houston-2018-crop", "other"],
+        ["---", "---:", "---:", "---:"],
+        ["A < B & C always.", "✓", "✗", "—"],
+        ["It is the best.", "?", "—", "?"],
+    ]
+    assert "✓ holds, ✗ fails, ? undecided, — not asked there." in repr(board)
+    assert 'scope="rowgroup"' not in board._repr_html_()
