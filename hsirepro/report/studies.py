@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from hsirepro.errors import ParameterError, ShapeError, suggest
 from hsirepro.metrics import BETTER, PRESETS
@@ -239,6 +239,7 @@ def _draw_rows(axes: Axes, rows: Sequence[np.ndarray]) -> None:
         axes.axhline(row, color="0.9", linewidth=0.6, zorder=0)
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.08)
+    axes.xaxis.set_major_locator(MaxNLocator(4))  # long decimals of near values do not touch
     if not any(values.size for values in rows):
         axes.set_xticks([])
 

@@ -23,10 +23,10 @@ from hsirepro.papers.hyconet import (
     TABLE_METHODS,
     condition_of,
     prepare,
-    recorded_variants,
     run_cell,
     scene_label,
     study_keys,
+    study_notes,
     table_of,
 )
 from hsirepro.params import Parameter, check_chapter
@@ -53,6 +53,7 @@ SCHEMA = {
     ),
 }
 PAVIA, HOUSTON = "pavia-centre-crop", "houston-2018-crop"
+SMALL = "pavia-university-crop"
 
 _known = set(globals())
 
@@ -78,25 +79,16 @@ p = check_chapter(globals(), _known, SCHEMA)
 store = RecordStore()
 
 
-def runs(name: str, crop: str) -> dict:
-    """Return the recorded runs of a study by variant, and name them."""
-    found = recorded_variants(name, crop, store)
-    records = [record for some in found.values() for record in some]
-    lacking = [variant for variant, some in found.items() if not some]
-    text = f"**{crop}**, {STUDIES[name].title}. "
-    text += provenance_line(records) if records else "Nothing is recorded. "
-    if lacking:
-        text += (
-            f" {len(lacking)} of {len(found)} variants are not recorded; "
-            f"`hsirepro sweep hyconet --table {name} --scene {crop} "
-            "--profile paper` fills them."
-        )
-    display(Markdown(text))
-    return found
+def show(name: str, figure, **options) -> None:
+    """Draw a study on every crop where its variants can be compared."""
+    for _, note, variants in study_notes(name, store):
+        display(Markdown(note))
+        if variants:
+            display(figure(variants, **options))
 
 
-def draw(figure, records: list, **options) -> None:
-    """Draw a figure of records, or say how to make some."""
+def draw(figure, crop: str, records: list, **options) -> None:
+    """Draw a figure of records of a crop, or say how to make some."""
     if records:
         display(figure(records, **options))
     else:
@@ -145,45 +137,35 @@ def row(method: str, crop: str, width: float = 0.5, holds: str = ""):
 # the abundances. The paper prints pictures and no grid: the points are ours.
 
 
-# %% mystnb={"image": {"alt": "Heat map of the mPSNR in dB over the weights alpha and beta of the loss on the Pavia Centre crop"}}
-def on_grid(name: str, axes: tuple[str, str]) -> dict:
-    """Return mPSNR by the two settings in the name of a variant."""
+# %% mystnb={"image": {"alt": "Heat map of the mPSNR in dB over the weights alpha and beta of the loss, for the crop named above it"}}
+def on_grid(variants: dict, axes: tuple[str, str]):
+    """Draw mPSNR over the two settings in the name of a variant."""
     points = {}
-    for variant, some in runs(name, PAVIA).items():
+    for variant, some in variants.items():
         at = dict(part.split("=") for part in variant.split("+"))
-        point = tuple(float(at[axis]) for axis in axes)
         values = [record.metrics["mPSNR"] for record in some]
-        points[point] = (
+        points[tuple(float(at[axis]) for axis in axes)] = (
             sum(values) / len(values) if values else float("nan")
         )
-    return points
+    x, y = (f"{axis} (unitless)" for axis in axes)
+    return plot_grid(points, x=x, y=y, label="mPSNR (dB)")
 
 
-plot_grid(
-    on_grid("fig-4a", ("alpha", "beta")),
-    x="alpha (unitless)",
-    y="beta (unitless)",
-    label="mPSNR (dB)",
-)
+show("fig-4a", on_grid, axes=("alpha", "beta"))
 
-# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees for five values of the weight gamma on the Pavia Centre crop"}}
-plot_variants(runs("fig-4b", PAVIA), metrics=("mPSNR", "mSAM"))
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees for five values of the weight gamma, for the crop named above it"}}
+show("fig-4b", plot_variants, metrics=("mPSNR", "mSAM"))
 
-# %% mystnb={"image": {"alt": "Heat map of the mPSNR in dB over the weights mu and nu of the loss on the Pavia Centre crop"}}
-plot_grid(
-    on_grid("fig-4c", ("mu", "nu")),
-    x="mu (unitless)",
-    y="nu (unitless)",
-    label="mPSNR (dB)",
-)
+# %% mystnb={"image": {"alt": "Heat map of the mPSNR in dB over the weights mu and nu of the loss, for the crop named above it"}}
+show("fig-4c", on_grid, axes=("mu", "nu"))
 
 # %% [markdown]
 # ## Figure 5: what each part is worth
 #
 # Each row takes one term of the loss away.
 
-# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees of HyCoNet on the Pavia Centre crop, whole and without each of six parts of its loss"}}
-plot_variants(runs("fig-5", PAVIA), metrics=("mPSNR", "mSAM"))
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees of HyCoNet, whole and without each of six parts of its loss, for the crop named above it"}}
+show("fig-5", plot_variants, metrics=("mPSNR", "mSAM"))
 
 # %% [markdown]
 # ## Figure 6: a clamp against a softmax
@@ -191,45 +173,56 @@ plot_variants(runs("fig-5", PAVIA), metrics=("mPSNR", "mSAM"))
 # The mPSNR is measured while training goes on; the training does not see it. `relu`, which clamps
 # at 0 only, is what the code released in 2021 does.
 
-# %% mystnb={"image": {"alt": "mPSNR in dB against the iteration for abundances kept in range by a clamp, a softmax or a ReLU on the Pavia Centre crop"}}
-curves = {
-    name: some[0]
-    for name, some in runs("abundances", PAVIA).items()
-    if some and "mPSNR" in some[0].curves
-}
-if curves:
-    display(plot_convergence(curves))
+
+# %% mystnb={"image": {"alt": "mPSNR in dB against the iteration for abundances kept in range by a clamp, a softmax or a ReLU, for the crop named above it"}}
+def convergence(variants: dict):
+    """Draw the first seed's curve of every variant that kept one."""
+    curves = {name: some[0] for name, some in variants.items() if some}
+    return plot_convergence(
+        {n: one for n, one in curves.items() if "mPSNR" in one.curves}
+    )
+
+
+show("abundances", convergence)
 
 # %% [markdown]
 # ## Figure 7: the number of endmembers
 
-# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees against the number of endmembers on four crops"}}
+
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees against the number of endmembers, a line per crop"}}
+def against_endmembers(crops: dict):
+    """Draw all crops in one figure."""
+    return plot_against(
+        {
+            crop: {float(n[2:]): some for n, some in found.items() if some}
+            for crop, found in crops.items()
+        }
+    )
+
+
 series = {}
-for crop in STUDIES["fig-7"].scenes:
-    found = runs("fig-7", crop)
-    points = {float(name[2:]): some for name, some in found.items() if some}
-    if len(points) > 1:
-        series[crop] = points
+for crop, note, variants in study_notes("fig-7", store):
+    display(Markdown(note))
+    if variants:
+        series[crop] = variants
 if series:
-    display(plot_against(series))
+    display(against_endmembers(series))
 
 # %% [markdown]
 # ## Figure 8: the learned point spread
 
 
-# %% mystnb={"image": {"alt": "True and learned point spread functions of the Houston crop for each recorded width, as grids of 8 by 8 pixels"}}
+# %% mystnb={"image": {"alt": "True and learned point spread functions for each recorded width, as grids of ratio by ratio pixels, for the crop named above it"}}
 def kernels(crop: str) -> list:
     """Return the records of HyCoNet for the widths that were recorded."""
     found = [row("hyconet", crop, width) for width in SIGMAS]
     return [record for record in found if record is not None]
 
 
-display(Markdown(provenance_line(kernels(HOUSTON))))
-draw(plot_kernels, kernels(HOUSTON))
-
-# %% mystnb={"image": {"alt": "True and learned point spread functions of the Pavia Centre crop for each recorded width, as grids of 4 by 4 pixels"}}
-display(Markdown(provenance_line(kernels(PAVIA))))
-draw(plot_kernels, kernels(PAVIA))
+for crop in (SMALL, PAVIA, HOUSTON):
+    found = kernels(crop)
+    display(Markdown(f"**{crop}**. {provenance_line(found)}"))
+    draw(plot_kernels, crop, found)
 
 # %% [markdown]
 # ## Figure 9: the abundances
@@ -239,13 +232,17 @@ draw(plot_kernels, kernels(PAVIA))
 # and that they sum to one almost everywhere.
 
 # %% mystnb={"image": {"alt": "Histograms of three kinds of abundances on a logarithmic axis, and maps of how far their sums are from one"}}
-trained = row("hyconet", PAVIA, holds="sum_error_a")
-if trained is not None:
-    display(Markdown(provenance_line([trained])))
-    display(plot_abundances(trained))
-else:
-    print("No record of HyCoNet with its abundances is here; make it with")
-    print(to_make(["hyconet"], PAVIA))
+for crop in (SMALL, PAVIA):
+    trained = row("hyconet", crop, holds="sum_error_a")
+    if trained is not None:
+        line = provenance_line([trained])
+        display(Markdown(f"**{crop}**. {line}"))
+        display(plot_abundances(trained))
+    else:
+        print(
+            "No record of HyCoNet with its abundances is here; make it with"
+        )
+        print(to_make(["hyconet"], crop))
 
 # %% [markdown]
 # ## Figures 10 to 13: where the errors lie
@@ -274,16 +271,16 @@ def shown(crop: str) -> list:
 
 
 # %% mystnb={"image": {"alt": "Fused images of the Pavia Centre crop by each method in false colour, with maps of RMSE, relative error and spectral angle in degrees"}}
-draw(plot_error_maps, shown(PAVIA))
+draw(plot_error_maps, PAVIA, shown(PAVIA))
 
 # %% mystnb={"image": {"alt": "Fused images of the Jasper Ridge crop by each method in false colour, with maps of RMSE, relative error and spectral angle in degrees"}}
-draw(plot_error_maps, shown("jasper-ridge"))
+draw(plot_error_maps, "jasper-ridge", shown("jasper-ridge"))
 
 # %% mystnb={"image": {"alt": "Fused images of the HYDICE Urban crop by each method in false colour, with maps of RMSE, relative error and spectral angle in degrees"}}
-draw(plot_error_maps, shown("hydice-urban-crop"))
+draw(plot_error_maps, "hydice-urban-crop", shown("hydice-urban-crop"))
 
 # %% mystnb={"image": {"alt": "Fused images of the Houston crop by each method in false colour, with maps of RMSE, relative error and spectral angle in degrees"}}
-draw(plot_error_maps, shown(HOUSTON))
+draw(plot_error_maps, HOUSTON, shown(HOUSTON))
 
 # %% [markdown]
 # ## Figure 14: accuracy by band
@@ -299,16 +296,16 @@ def by_band(crop: str) -> list:
     return [record for record in found if record is not None]
 
 
-draw(plot_psnr_by_band, by_band(PAVIA))
+draw(plot_psnr_by_band, PAVIA, by_band(PAVIA))
 
 # %% mystnb={"image": {"alt": "PSNR in dB of every band against its wavelength in nm for each method on the Jasper Ridge crop"}}
-draw(plot_psnr_by_band, by_band("jasper-ridge"))
+draw(plot_psnr_by_band, "jasper-ridge", by_band("jasper-ridge"))
 
 # %% mystnb={"image": {"alt": "PSNR in dB of every band against its wavelength in nm for each method on the HYDICE Urban crop"}}
-draw(plot_psnr_by_band, by_band("hydice-urban-crop"))
+draw(plot_psnr_by_band, "hydice-urban-crop", by_band("hydice-urban-crop"))
 
 # %% mystnb={"image": {"alt": "PSNR in dB of every band against its wavelength in nm for each method on the Houston crop"}}
-draw(plot_psnr_by_band, by_band(HOUSTON))
+draw(plot_psnr_by_band, HOUSTON, by_band(HOUSTON))
 
 # %% [markdown]
 # ## Change me

@@ -17,20 +17,18 @@ from hsirepro.fusion import PRESETS
 from hsirepro.papers.cells import fill
 from hsirepro.papers.hyconet import (
     PARAMETERS,
-    STUDIES,
     TABLE_METHODS,
-    VARIANTS,
     condition_of,
     prepare,
-    recorded_variants,
     run_cell,
     scene_label,
     study_keys,
+    study_notes,
     table_of,
 )
 from hsirepro.params import check_chapter
 from hsirepro.records import RecordStore
-from hsirepro.report import plot_variants, provenance_line, run_table
+from hsirepro.report import plot_variants, run_table
 
 PAVIA, HOUSTON = "pavia-centre-crop", "houston-2018-crop"
 
@@ -98,87 +96,46 @@ display(Markdown("\n".join(lines)))
 #
 # Each preset as a whole, where it has been recorded.
 
+
 # %%
-THREE = ("hyconet", "hyconet-2021", "hyconet-2022")
+def show(name: str) -> None:
+    """Draw a study on every crop where its variants can be compared."""
+    for _, note, variants in study_notes(name, store):
+        display(Markdown(note))
+        if variants:
+            display(plot_variants(variants, metrics=("mPSNR", "mSAM")))
 
 
-def presets(crop: str) -> dict:
-    """Return the records of the three presets on one crop, by preset."""
-    found = {}
-    for method in THREE:
-        preset = str(VARIANTS[method].settings["preset"])
-        found[preset] = store.best_seeds(
-            paper="hyconet",
-            table=table_of(crop),
-            scene=crop,
-            condition=condition_of(0.5),
-            method=method,
-        )
-    return found
-
-
-def tell(what: str, crop: str, found: dict, command: str) -> None:
-    """Name the records behind a figure, and what would fill its gaps."""
-    records = [record for some in found.values() for record in some]
-    text = f"**{crop}**, {what}. "
-    text += provenance_line(records) if records else "Nothing is recorded. "
-    if not all(found.values()):
-        text += f" `{command}` fills the gaps."
-    display(Markdown(text))
-
-
-# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees of HyCoNet with the settings of the paper and of both releases on the Pavia Centre crop"}}
-found = presets(PAVIA)
-options = " ".join(f"--method {method}" for method in THREE)
-command = (
-    f"hsirepro sweep hyconet --scene {PAVIA} {options} --profile paper"
-)
-tell("the three presets", PAVIA, found, command)
-plot_variants(found, metrics=("mPSNR", "mSAM"))
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees of HyCoNet with the settings of the paper and of both releases, for the crop named above it"}}
+show("presets")
 
 # %% [markdown]
 # ## One difference at a time
 #
 # From here on everything is as in the paper but for one thing.
 
-
-# %%
-def study(name: str, crop: str) -> dict:
-    """Return the recorded runs of a study, and say what they are."""
-    found = recorded_variants(name, crop, store)
-    command = f"hsirepro sweep hyconet --table {name} --scene {crop}"
-    tell(STUDIES[name].title, crop, found, f"{command} --profile paper")
-    return found
-
-
 # %% [markdown]
 # **Is the spectral response learned or known?** The paper learns it. The command of 2022 uses the
 # true one, because its flag is not passed, and if the flag is passed its optimiser is never
 # stepped.
 
-# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees with the spectral response learned and known on the Pavia Centre crop"}}
-plot_variants(study("response", PAVIA), metrics=("mPSNR", "mSAM"))
-
-# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees with the spectral response learned and known on the Houston crop"}}
-plot_variants(study("response", HOUSTON), metrics=("mPSNR", "mSAM"))
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees with the spectral response learned and known, for the crop named above it"}}
+show("response")
 
 # %% [markdown]
 # **What keeps the abundances in range?** The paper clamps them to [0, 1] and reports that a softmax
 # is worse. The code of 2021 has a ReLU, without an upper limit; that of 2022 adds the softmax.
 
-# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees with abundances from a clamp, a softmax and a ReLU on the Pavia Centre crop"}}
-plot_variants(study("abundances", PAVIA), metrics=("mPSNR", "mSAM"))
-
-# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees with abundances from a clamp, a softmax and a ReLU on the Houston crop"}}
-plot_variants(study("abundances", HOUSTON), metrics=("mPSNR", "mSAM"))
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees with abundances from a clamp, a softmax and a ReLU, for the crop named above it"}}
+show("abundances")
 
 # %% [markdown]
 # **What does the sparsity term do?** As released, both the abundances and the constant pass through
 # a softmax over the endmembers before they are compared. The divergence is then smallest for equal
 # abundances, so it cannot make them sparse, and it is a millionth of the loss.
 
-# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees with the sparsity term as printed, as released and left out on the Pavia Centre crop"}}
-plot_variants(study("sparsity", PAVIA), metrics=("mPSNR", "mSAM"))
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees with the sparsity term as printed, as released and left out, for the crop named above it"}}
+show("sparsity")
 
 # %% [markdown]
 # ## What the baselines are told
@@ -188,13 +145,13 @@ plot_variants(study("sparsity", PAVIA), metrics=("mPSNR", "mSAM"))
 # were blurred with a standard deviation of 0.5 pixels, which is much narrower than either. How much
 # of HyCoNet's lead is this mismatch? `given` is the truth.
 
-# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees of four baselines told the assumed and the true point spread on the Pavia Centre crop"}}
-told = {PAVIA: study("mismatch", PAVIA)}
-plot_variants(told[PAVIA], metrics=("mPSNR", "mSAM"))
-
-# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees of four baselines told the assumed and the true point spread on the Houston crop"}}
-told[HOUSTON] = study("mismatch", HOUSTON)
-plot_variants(told[HOUSTON], metrics=("mPSNR", "mSAM"))
+# %% mystnb={"image": {"alt": "mPSNR in dB and mean spectral angle in degrees of four baselines told the assumed, the review's and the true point spread, for the crop named above it"}}
+told = {}
+for crop, note, variants in study_notes("mismatch", store):
+    display(Markdown(note))
+    if variants:
+        told[crop] = variants
+        display(plot_variants(variants, metrics=("mPSNR", "mSAM")))
 
 
 # %%
@@ -205,7 +162,13 @@ def of_the_lead(crop: str, found: dict) -> str:
         for name, some in found.items()
         if some
     }
-    ours = presets(crop)["paper"]
+    ours = store.best_seeds(
+        paper="hyconet",
+        table=table_of(crop),
+        scene=crop,
+        condition=condition_of(0.5),
+        method="hyconet",
+    )
     if len(score) < len(found) or not ours:
         return f"- **{crop}**: not decidable, runs are missing."
     lead = sum(r.metrics["mPSNR"] for r in ours) / len(ours)

@@ -1,5 +1,6 @@
 """HyCoNet, IEEE TGRS 2021: its tables and figures as data, and the run that fills one cell."""
 
+from hsirepro.papers.hyconet.compared import recorded_variants, study_notes
 from hsirepro.papers.hyconet.experiments import (
     PARAMETERS,
     PROFILES,
@@ -19,7 +20,6 @@ from hsirepro.papers.hyconet.studies import (
     STUDIES,
     cells,
     planned,
-    recorded_variants,
     study_keys,
 )
 
@@ -44,5 +44,6 @@ __all__ = [
     "scene_label",
     "sigma_of",
     "study_keys",
+    "study_notes",
     "table_of",
 ]

@@ -29,7 +29,7 @@ from hsirepro.papers.hyconet.experiments import (
     keys,
     table_of,
 )
-from hsirepro.records import Record, RecordKey, RecordStore
+from hsirepro.records import RecordKey
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             MappingProxyType(
                 {name: Variant("hyconet", {"preset": name}, random=True) for name in RELEASED}
             ),
-            (PAVIA, HOUSTON),
+            (SMALL, PAVIA, HOUSTON),
             seeds=3,
         ),
         "fig-4a": Study(
@@ -171,7 +171,7 @@ def variant_of(key: RecordKey) -> Variant:
     ParameterError
         If its table or method is unknown.
     """
-    return _variants(key.table)[_known("method", key.method, _variants(key.table))]
+    return _variants(key.table)[known("method", key.method, _variants(key.table))]
 
 
 def plan_of(key: RecordKey) -> str:
@@ -218,12 +218,12 @@ def study_keys(
     ['hyconet/II/pavia-centre-crop/sigma=0.5/hyconet (paper, seed 0)',
      'hyconet/response/pavia-centre-crop/sigma=0.5/known (paper, seed 0)']
     """
-    entry = STUDIES[_known("study", study, STUDIES)]
-    planned = PROFILES[_known("profile", profile, PROFILES)].seeds
+    entry = STUDIES[known("study", study, STUDIES)]
+    planned = PROFILES[known("profile", profile, PROFILES)].seeds
     chosen = tuple(planned[: entry.seeds] if seeds is None else seeds)
     found = []
     for name in entry.variants if variants is None else variants:
-        variant = entry.variants[_known("variant", name, entry.variants)]
+        variant = entry.variants[known("variant", name, entry.variants)]
         row = _row_of(study, name)
         if row is not None and PROFILES[profile].in_study is None:
             found += keys(table_of(scene), scene, sigma, profile, [row], chosen, ratio)
@@ -250,7 +250,7 @@ def cells(
     ParameterError
         If a name is unknown; the nearest are given.
     """
-    _known("table or study", table, [*TABLES, *STUDIES])
+    known("table or study", table, [*TABLES, *STUDIES])
     if table in STUDIES:
         return study_keys(table, scene, profile, methods, seeds, sigma, ratio)
     return keys(table, scene, sigma, profile, methods or VARIANTS, seeds, ratio)
@@ -264,7 +264,7 @@ def planned(profile: str) -> list[RecordKey]:
     >>> str(planned("paper")[0])
     'hyconet/II/pavia-centre-crop/sigma=0.5/bicubic (paper, seed 0)'
     """
-    seeds = PROFILES[_known("profile", profile, PROFILES)].seeds
+    seeds = PROFILES[known("profile", profile, PROFILES)].seeds
     rows = ("bicubic", *TABLE_METHODS)
     extra = tuple(name for name in VARIANTS if name not in rows)
 
@@ -285,37 +285,6 @@ def planned(profile: str) -> list[RecordKey]:
         for scene in STUDIES[name].scenes:
             found += study_keys(name, scene, profile)
     return list(dict.fromkeys(found))
-
-
-def recorded_variants(
-    study: str, scene: str, store: RecordStore | None = None
-) -> dict[str, list[Record]]:
-    """Return the records of each variant of a study, all of one profile.
-
-    Parameters
-    ----------
-    study : str
-        A key of :data:`STUDIES`.
-    scene : str
-        Name under which records are kept.
-    store : RecordStore, optional
-
-    Returns
-    -------
-    dict of str to list of Record
-        By variant, in the study's order and by seed; an empty list where nothing is recorded.
-        Runs of different lengths are not comparable: of the paper's and the quick profile, the
-        one that has more of the variants is returned, the paper's if both have as many.
-    """
-    shelf = store or RecordStore()
-    found: dict[str, dict[str, list[Record]]] = {}
-    for profile in ("paper", "quick"):
-        found[profile] = {}
-        for name in STUDIES[_known("study", study, STUDIES)].variants:
-            (key, *_) = study_keys(study, scene, profile, [name], [0])
-            place = {part: getattr(key, part) for part in ("paper", "table", "scene", "condition")}
-            found[profile][name] = shelf.find(**place, method=key.method, profile=profile)
-    return max(found.values(), key=lambda variants: sum(map(bool, variants.values())))
 
 
 @cache
@@ -342,10 +311,11 @@ def _changes(variant: Variant) -> dict[str, object]:
 def _variants(table: str) -> Mapping[str, Variant]:
     if table in TABLES:
         return VARIANTS
-    return STUDIES[_known("table or study", table, [*TABLES, *STUDIES])].variants
+    return STUDIES[known("table or study", table, [*TABLES, *STUDIES])].variants
 
 
-def _known(kind: str, name: str, options: Iterable[str]) -> str:
+def known(kind: str, name: str, options: Iterable[str]) -> str:
+    """Return ``name`` if it is among ``options``, or raise ParameterError with the nearest."""
     if name not in options:
         raise ParameterError(f"HyCoNet has no {kind} {name!r}.", hint=suggest(name, options))
     return name

@@ -1,0 +1,67 @@
+"""What a chapter shows of a study: a comparison where there are runs, and the rest in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hsirepro.errors import ParameterError
+from hsirepro.papers.hyconet import STUDIES, study_keys, study_notes
+from hsirepro.records import Record, RecordStore
+
+SOURCE: dict[str, Any] = {
+    "hardware": "a machine",
+    "code_hash": "0" * 64,
+    "data_sha256": "1" * 64,
+    "date": "2026-01-01T00:00:00+00:00",
+    "wall_time_s": 1.0,
+    "peak_memory_mb": 1.0,
+}
+FIRST, *REST = STUDIES["abundances"].scenes
+
+
+def put(store: RecordStore, scene: str, variant: str, profile: str = "paper") -> None:
+    (key,) = study_keys("abundances", scene, profile, [variant], [0])
+    store.write(Record(key, {"mPSNR": 30.0}, provenance=SOURCE))
+
+
+def test_without_runs_one_line_names_every_scene_and_the_command(tmp_path):
+    """Nothing is drawn of a study of which nothing is known."""
+    ((scene, note, variants),) = study_notes("abundances", RecordStore(tmp_path))
+    assert (scene, variants) == ("", {})
+    assert all(name in note for name in STUDIES["abundances"].scenes)
+    assert "`hsirepro sweep hyconet --profile paper --table abundances`" in note
+
+
+def test_one_variant_is_no_comparison(tmp_path):
+    """A scene is shown from the second variant on, and then says what it lacks."""
+    store = RecordStore(tmp_path)
+    put(store, FIRST, "clamp")
+    assert [scene for scene, *_ in study_notes("abundances", store)] == [""]
+    put(store, FIRST, "softmax")
+    (scene, note, variants), (_, waiting, _) = study_notes("abundances", store)
+    assert scene == FIRST
+    assert {name: len(some) for name, some in variants.items()} == {
+        "clamp": 1,
+        "softmax": 1,
+        "relu": 0,
+    }
+    assert "1 of 3 variants are not recorded" in note
+    assert f"--table abundances --scene {FIRST}`" in note
+    assert FIRST not in waiting
+    assert all(name in waiting for name in REST)
+
+
+def test_runs_of_different_lengths_are_not_compared(tmp_path):
+    """A quick run does not stand beside one of the paper's length."""
+    store = RecordStore(tmp_path)
+    put(store, FIRST, "clamp")
+    put(store, FIRST, "softmax", "quick")
+    assert [scene for scene, *_ in study_notes("abundances", store)] == [""]
+
+
+def test_an_unknown_study_is_named(tmp_path):
+    """The nearest name is offered."""
+    with pytest.raises(ParameterError, match=r"did you mean 'fig-5'"):
+        list(study_notes("fig-55", RecordStore(tmp_path)))
