@@ -17,6 +17,7 @@
 import numpy as np
 from IPython.display import Markdown, display
 
+from hsirepro.metrics import BETTER
 from hsirepro.papers.cells import fill
 from hsirepro.papers.hyconet import (
     PARAMETERS,
@@ -46,6 +47,7 @@ from hsirepro.report import (
 )
 
 METHODS = ("bicubic", *TABLE_METHODS)
+RANKED = ("mPSNR", "mSAM", "ERGAS")
 SCHEMA = {
     **PARAMETERS,
     "methods": Parameter(
@@ -262,6 +264,55 @@ CROPS = tuple(
     (name, crop) for name, plan in TABLES.items() for crop in plan.stand_ins
 )
 display(Markdown("\n\n".join(three_widths(*crop) for crop in CROPS)))
+
+# %% [markdown]
+# ### HyCoNet's place
+#
+# The method that is first by one metric need not be first by another. Of the methods recorded at
+# the paper's length, HyCoNet's place by each; 1 is best.
+
+
+# %%
+def places(name: str, crop: str) -> list[str]:
+    """Return HyCoNet's place among the methods, a line per width."""
+    lines = []
+    for width in SIGMAS:
+        means = {}
+        for method in METHODS:
+            some = store.find(
+                paper="hyconet",
+                table=name,
+                scene=crop,
+                condition=condition_of(width),
+                method=method,
+                profile="paper",
+            )
+            if some:
+                means[method] = {
+                    metric: np.mean([r.metrics[metric] for r in some])
+                    for metric in RANKED
+                }
+        if "hyconet" not in means:
+            continue
+        cells = []
+        for metric in RANKED:
+            order = sorted(
+                means,
+                key=lambda method: means[method][metric],
+                reverse=BETTER[metric] == "higher",
+            )
+            best = "" if order[0] == "hyconet" else f" (1: {order[0]})"
+            cells.append(f"{order.index('hyconet') + 1}{best}")
+        row = " | ".join(cells)
+        lines.append(f"| {crop} | {width:g} | {row} | {len(means)} |")
+    return lines
+
+
+lines = [f"| crop | σ | {' | '.join(RANKED)} | methods |"]
+lines += ["|---|---:|" + "---:|" * (len(RANKED) + 1)]
+for crop in CROPS:
+    lines += places(*crop)
+display(Markdown("\n".join(lines)))
 
 # %% [markdown]
 # ## What bfloat16 costs
