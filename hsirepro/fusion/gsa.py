@@ -100,19 +100,17 @@ def substitute(fused: Tensor, bands: Tensor, group: Tensor, sharp: Tensor, ratio
     coarse = group - group.mean(dim=(1, 2), keepdim=True)
     offset = fused.new_empty(len(fused), 1, 1)
     # The result is the only image of all bands that is ever held: it grows in place.
-    for low, own in zip(group.split(_BANDS_AT_ONCE), bands.split(_BANDS_AT_ONCE), strict=True):
+    for low, own in zip(*(torch.split(x, _BANDS_AT_ONCE) for x in (group, bands)), strict=True):
         smooth = upsample(low, ratio)
         offset[own] = smooth.mean(dim=(1, 2), keepdim=True)
         fused[own] = smooth - offset[own]
     sharp = sharp - sharp.mean()
     alpha = regress(downsample(sharp[None], ratio).flatten(1), coarse.flatten(1))
-    parts = fused.flatten(1).split(PIXELS_AT_ONCE, dim=1)
-    intensity = torch.cat([predict(alpha, pixels[bands])[0] for pixels in parts]).reshape(
-        sharp.shape
-    )
-    intensity = intensity - intensity.mean()
+    parts = torch.split(fused.flatten(1), PIXELS_AT_ONCE, dim=1)
+    intensity = torch.cat([predict(alpha, pixels[bands])[0] for pixels in parts])
+    intensity = (intensity - intensity.mean()).reshape(sharp.shape)
     variance = intensity.square().mean()
-    for own in bands.split(_BANDS_AT_ONCE):
+    for own in torch.split(bands, _BANDS_AT_ONCE):
         smooth = fused[own]
         if variance > 0:  # otherwise nothing in the group explains the MSI band
             gain = (smooth * intensity).mean(dim=(1, 2)) / variance

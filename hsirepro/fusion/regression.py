@@ -61,7 +61,7 @@ def denoise(image: Tensor) -> Tensor:
     """
     pixels = image.flatten(1)
     gram = torch.zeros(len(image), len(image), dtype=torch.float64)
-    for part in pixels.split(PIXELS_AT_ONCE, dim=1):
+    for part in torch.split(pixels, PIXELS_AT_ONCE, dim=1):
         exact = part.double()
         gram += exact @ exact.T
     # A trace of ridge keeps the inverse finite where bands repeat each other exactly.
@@ -70,7 +70,7 @@ def denoise(image: Tensor) -> Tensor:
     weights = -inverse / inverse.diagonal()[:, None]
     weights.fill_diagonal_(0.0)
     predicted = torch.empty_like(pixels)
-    parts = (x.split(PIXELS_AT_ONCE, dim=1) for x in (pixels, predicted))
+    parts = (torch.split(x, PIXELS_AT_ONCE, dim=1) for x in (pixels, predicted))
     for seen, told in zip(*parts, strict=True):
         told.copy_(weights @ seen.double())
     return predicted.reshape(image.shape)
