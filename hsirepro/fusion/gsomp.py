@@ -39,9 +39,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from hsirepro.fusion.blocks import from_blocks, to_blocks
 from hsirepro.fusion.dictionary import learn_dictionary
 from hsirepro.fusion.estimation import Response, Spread, pair_optics
-from hsirepro.fusion.hyconet import from_blocks, to_blocks
 from hsirepro.fusion.nnls import nnls
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.optics import PointSpread, SpectralResponse, upsample

@@ -46,7 +46,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hsirepro.fusion.hyconet import from_blocks, to_blocks
+from hsirepro.fusion.blocks import from_blocks, to_blocks
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.fusion.regression import denoise
 from hsirepro.optics import upsample
