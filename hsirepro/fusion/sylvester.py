@@ -196,15 +196,20 @@ class CircularSpread:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Blur and decimate images, shape (..., H, W)."""
-        blurred: Tensor = irfft2(rfft2(x) * self.transfer, s=self.size)
-        return blurred[..., :: self.stride, :: self.stride]
+        r, images = self.stride, x.reshape(-1, *self.size)
+        low = x.new_empty(len(images), self.size[0] // r, self.size[1] // r)
+        for image, seen in zip(images, low, strict=True):  # the spectra of all would be large
+            seen.copy_(irfft2(rfft2(image) * self.transfer, s=self.size)[::r, ::r])
+        return low.reshape(*x.shape[:-2], *low.shape[-2:])
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Apply the adjoint to images, shape (..., h, w)."""
-        x = y.new_zeros(*y.shape[:-2], *self.size)
-        x[..., :: self.stride, :: self.stride] = y
-        spread: Tensor = irfft2(rfft2(x) * self.transfer.conj(), s=self.size)
-        return spread
+        r, images = self.stride, y.reshape(-1, *y.shape[-2:])
+        spread = y.new_zeros(len(images), *self.size)
+        for image, into in zip(images, spread, strict=True):
+            into[::r, ::r] = image
+            into.copy_(irfft2(rfft2(into) * self.transfer.conj(), s=self.size))
+        return spread.reshape(*y.shape[:-2], *self.size)
 
     def folded_power(self) -> Tensor:
         """Return the spectrum of A^T A at the coarse frequencies, sum_s |K_s|^2 / d, (h, w)."""
@@ -251,5 +256,6 @@ def solve(
     half = blur.folded_power()[:, : w // 2 + 1]
     residual /= eigenvalues.clamp_min(rho.min())[:, None, None] + half
     correction = torch.tensordot(Q, irfft2(residual, s=(h, w)), dims=1)
-    solution: Tensor = maps + blur.adjoint(correction)
-    return solution
+    for whole, low in zip(maps, correction, strict=True):
+        whole += blur.adjoint(low)
+    return maps
