@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from hsirepro.fusion.estimation import Response, Spread, pair_optics
-from hsirepro.fusion.hysure_admm import admm
+from hsirepro.fusion.hysure_admm import MAPS_AT_ONCE, admm
 from hsirepro.fusion.memory import require_memory
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.fusion.sylvester import CircularSpread, principal_directions
@@ -60,7 +60,7 @@ def hysure(
     iterations: int = 200,
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; holds the image whole, as four sets of abundance maps.
 
     Parameters
     ----------
@@ -120,10 +120,13 @@ def hysure(
     for name, weight in (("tau", tau), ("beta", beta), ("mu", mu)):
         check_number(name, weight, "units of the objective", positive=True)
     count = min(endmembers, len(hsi))
+    # Maps, two multipliers and a step; then spectra of a few maps, and the filters.
+    sweep = 4 * count + 4 * MAPS_AT_ONCE + 5
     require_memory(
         "hysure",
-        4 * msi[0].numel() * (7 * count + len(hsi)),
-        "seven sets of abundance maps and the fused image: the blur is inverted on whole maps.",
+        4 * msi[0].numel() * (max(sweep, count + len(hsi)) + 8 * len(msi)),
+        "four sets of abundance maps, or one and the fused image: the blur is inverted on whole "
+        "maps.",
     )
     optics = pair_optics(hsi, msi, ratio=ratio, srf=srf, psf=psf, response=response, spread=spread)
     scale = float(hsi.max()) or 1.0

@@ -32,8 +32,9 @@ from hsirepro.optics import upsample
 
 _WEAKEST = 1e-2  # share of E's largest singular value, below which the start uses none
 _REPORT = 10  # sweeps between two points of the curves
-_MAPS_AT_ONCE = 6
+MAPS_AT_ONCE = 6  # in the Fourier domain
 _CACHE = 2**17  # pixels of all maps that are worked on at once
+_PIXELS_AT_ONCE = 2**16  # of maps that only the curves need
 
 
 def admm(
@@ -95,7 +96,9 @@ def admm(
         push, variation, moved = total_variation_step(X, d_h, d_v, tau / mu, report)
         if report:
             data = _square(z - E @ low) + beta * _square(misfit)
-            moved += _square(new_low - d_low) + _square(gain_msi @ (new_msi - d_msi))
+            moved += _square(new_low - d_low)
+            for part in torch.split(new_msi - d_msi, _PIXELS_AT_ONCE, dim=1):
+                moved += _square(gain_msi @ part)
             curves["iteration"].append(sweep)
             curves["objective"].append(0.5 * data + tau * variation)
             curves["primal_residual"].append(moved**0.5)
@@ -103,6 +106,7 @@ def admm(
         push.flatten(1).addmm_(gain_msi, 2 * new_msi - d_msi)
         low += filters.update(X, push, (2 * new_low - d_low).reshape(p, *coarse.shape[1:]))
         d_low, d_msi = new_low, new_msi
+        del push  # the next sweep makes its own
     return X, {name: np.array(values) for name, values in curves.items()}
 
 
@@ -214,7 +218,7 @@ class Filters:
         """
         (H, W), r = self.size, self.stride
         low = []
-        parts = (torch.split(t, _MAPS_AT_ONCE) for t in (X, push, push_low))
+        parts = (torch.split(t, MAPS_AT_ONCE) for t in (X, push, push_low))
         for x, p, q in zip(*parts, strict=True):
             change = rfft2(p)
             blocks = change.view(len(p), r, H // r, -1)
@@ -229,7 +233,7 @@ class Filters:
 
     def decimate(self, X: Tensor) -> Tensor:
         """Return X B M of maps (p, H, W), shape (p, h w)."""
-        parts = torch.split(X, _MAPS_AT_ONCE)
+        parts = torch.split(X, MAPS_AT_ONCE)
         return torch.cat([self._fold(rfft2(maps)) for maps in parts])
 
     def _fold(self, spectrum: Tensor) -> Tensor:
