@@ -72,7 +72,7 @@ def fuse_sylvester(
     noise: float = 1e-4,
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; holds the image whole, as maps of its components in float64.
 
     Parameters
     ----------
@@ -119,11 +119,12 @@ def fuse_sylvester(
     check_ratio(components, name="components", least=1)
     for name, value in (("precision", precision), ("noise", noise)):
         check_number(name, value, "the units of the model", positive=True)
-    pixels = msi[0].numel()
+    pixels, count = msi[0].numel(), min(components, len(hsi))
     require_memory(
         "fuse",
-        pixels * (min(components, len(hsi)) * 8 * 5 + len(hsi) * 4),
-        "five sets of component maps and the fused image: the blur is inverted on whole maps.",
+        pixels * (8 * (count + 3 * len(msi)) + max(16 * count, 4 * len(hsi))),
+        "three sets of component maps in float64, or one and the fused image: the blur is "
+        "inverted on whole maps.",
     )
     optics = pair_optics(hsi, msi, ratio=ratio, srf=srf, psf=psf, response=response, spread=spread)
     basis, power = principal_directions(hsi.double(), components)
@@ -249,7 +250,8 @@ def solve(
     seen = mixed / rho.sqrt()
     left, singular, right = torch.linalg.svd(seen, full_matrices=False)
     step = (right.T * (singular / (1.0 + singular.square()))) @ left.T / rho.sqrt()[:, None]
-    maps = prior + torch.tensordot(step, msi - torch.tensordot(mixed, prior, dims=1), dims=1)
+    misfit = msi - torch.tensordot(mixed, prior, dims=1)
+    maps: Tensor = prior + torch.tensordot(step, misfit, dims=1)
     eigenvalues, Q = torch.linalg.eigh(mixed.T @ mixed + rho.diag())
     residual = rfft2(torch.tensordot(Q.T, coarse - blur(maps), dims=1))
     h, w = coarse.shape[1:]
