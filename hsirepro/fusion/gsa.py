@@ -37,7 +37,7 @@ def gsa(
     regress_bands: bool = True,
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; works in tiles of a few bands.
 
     Parameters
     ----------

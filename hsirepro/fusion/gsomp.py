@@ -68,6 +68,8 @@ def g_somp(
 ) -> Outcome:
     """Fuse one pair as in the published tables: each pixel on the whole dictionary.
 
+    It works in tiles of some rows.
+
     Parameters
     ----------
     hsi : Tensor, shape (L, h, w)
@@ -144,6 +146,8 @@ def g_somp_pursuit(
     **unused: object,
 ) -> Outcome:
     """Fuse one pair as published: the pixels of a patch choose their atoms together.
+
+    It works in tiles, one row of patches at a time.
 
     Parameters
     ----------

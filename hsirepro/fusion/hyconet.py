@@ -296,7 +296,7 @@ def hyconet(
     watch: Callable[[Tensor], dict[str, float]] | None = None,
     **settings: object,
 ) -> Outcome:
-    """Fuse one pair without any training data but the pair itself.
+    """Fuse one pair without any training data but the pair itself; works in tiles of pixels.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ def mapsmm(
     regress_bands: bool = True,
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; works in tiles of some rows, beside a fraction map of each pure class.
 
     Parameters
     ----------

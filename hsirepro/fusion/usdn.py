@@ -70,7 +70,7 @@ def usdn(
     spread: Spread = "assumed",
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; works in tiles, batches of pixels.
 
     Parameters
     ----------
