@@ -44,7 +44,8 @@ def cost(module: str, call: str, before: str = "__name__") -> Cost:
         f"with records.Meter() as meter: module.{call}\n"
         "print(meter.wall_time_s, meter.peak_memory_mb)"
     )
-    # What goes wrong shows on the terminal.
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    # Errors are not captured: they show on the terminal.
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     seconds, peak = done.stdout.split()[-2:]
     return Cost(float(seconds), float(peak))
