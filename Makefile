@@ -35,8 +35,8 @@ lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/python -m ruff format --check $(CHECKED)
 	$(BIN)/python -m mypy
 
-bench: $(STAMP)  ## time the HyCoNet step and the baselines; prints ratios
-	$(BIN)/python -m hsirepro.bench
+bench: $(STAMP)  ## time the HyCoNet step and the baselines (BENCH=--large: a large pair)
+	$(BIN)/python -m hsirepro.bench $(BENCH)
 
 notebooks: $(STAMP)  ## write each chapter's .ipynb from its .py
 	$(BIN)/python -m hsirepro.book --pairs

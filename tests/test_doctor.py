@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import os
 
+import numpy as np
 import pytest
 import torch
 
 import hsirepro
 from hsirepro import doctor
-from hsirepro.bench import baselines
+from hsirepro.bench import baselines, large
 from hsirepro.bench import hyconet as bench
+from hsirepro.bench.memory import Cost
+from hsirepro.fusion import METHODS
 from hsirepro.fusion.hyconet import HyCoNet
 from hsirepro.scenes.locate import scene_table
 
@@ -123,3 +126,32 @@ def test_bench_times_every_baseline(monkeypatch, capsys):
     assert all("share" in line and "123 MB" in line for line in lines[2:4])
     assert 0 <= baselines.share_of_products("gsa") <= 1
     baselines.pair.cache_clear()
+
+
+def test_bench_of_a_large_pair_names_every_method(monkeypatch, capsys):
+    """Every method has a line: tiles or whole image, peak, and seconds or an estimate of them."""
+    costs = {1: Cost(30.0, 1234.0), 2: Cost(50.0, 1234.0)}
+    monkeypatch.setattr(large, "cost", lambda module, call, before: costs[2 if "=2" in call else 1])
+    large.report(threads=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert "125x125 / 1000x1000 x 100 bands" in lines[1]
+    assert [line.split()[0] for line in lines[2:]] == list(METHODS)
+    rows = {line.split()[0]: line for line in lines[2:]}
+    assert "whole image peak  1234 MB" in rows["hysure"]
+    assert "2010 s (estimate" in rows["hysure"]  # 30 s, and 99 times the 20 s of a further share
+    assert "tiles       peak  1234 MB      30.0 s" in rows["gsa"]
+
+
+def test_bench_runs_every_method_on_its_pair(monkeypatch):
+    """The pair of the bench has full rank and the sizes that it says, and each method takes it."""
+    monkeypatch.setattr(large, "SIZE", 40)
+    monkeypatch.setattr(large, "NM", large.NM[::4])
+    monkeypatch.setattr(large, "FRACTION", dict.fromkeys(large.FRACTION, 10**6))
+    large.pair.cache_clear()
+    pair = large.pair()
+    assert pair.hsi.shape == (5, 5, 25)
+    assert pair.msi.shape == (40, 40, 3)
+    assert np.linalg.matrix_rank(pair.hsi.values.reshape(25, 25)) == 25
+    for name in METHODS:
+        large.run(name, threads=torch.get_num_threads())
+    large.pair.cache_clear()

@@ -6,7 +6,7 @@ import argparse
 
 import torch
 
-from hsirepro.bench import baselines, hyconet
+from hsirepro.bench import baselines, hyconet, large
 
 
 def main() -> None:
@@ -14,8 +14,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="of the HyCoNet step")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--large", action="store_true", help="every method on 1000 x 1000 x 100 instead (minutes)"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.large:
+        large.report(options.threads)
+        return
     hyconet.report(options.rounds, options.threads)
     baselines.report(options.threads)
 

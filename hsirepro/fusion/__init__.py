@@ -26,6 +26,7 @@ from hsirepro.fusion.hyconet_presets import PRESETS, HyCoNetConfig
 from hsirepro.fusion.hysure import hysure
 from hsirepro.fusion.lanaras import lanaras
 from hsirepro.fusion.mapsmm import mapsmm
+from hsirepro.fusion.memory import require_memory
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.fusion.sfim_hs import sfim_hs
 from hsirepro.fusion.sylvester import fuse_sylvester
@@ -33,7 +34,16 @@ from hsirepro.fusion.usdn import usdn
 from hsirepro.optics import PointSpread, SpectralResponse, check_pair
 from hsirepro.scenes.cube import check_finite, from_tensor, to_tensor
 
-__all__ = ["ITERATIVE", "METHODS", "PRESETS", "Fused", "HyCoNetConfig", "Outcome", "fuse"]
+__all__ = [
+    "ITERATIVE",
+    "METHODS",
+    "PRESETS",
+    "WHOLE_IMAGE",
+    "Fused",
+    "HyCoNetConfig",
+    "Outcome",
+    "fuse",
+]
 
 METHODS: dict[str, Callable[..., Outcome]] = {
     "bicubic": bicubic,
@@ -56,6 +66,13 @@ ITERATIVE = frozenset(
     name for name, method in METHODS.items() if "progress" in inspect.signature(method).parameters
 )
 """Methods that take a while, and show how far they are with ``progress=True``."""
+
+WHOLE_IMAGE = frozenset({"cnmf", "fuse", "hysure", "lanaras"})
+"""Methods that hold maps of the whole image, and refuse a pair for which they do not fit.
+
+All others work in tiles: beside the pair and the answer, what they hold does not grow with the
+image.
+"""
 
 
 @dataclass(frozen=True)
@@ -126,6 +143,8 @@ def fuse(
         If the two cubes do not overlap, or ``srf`` is for other numbers of bands.
     PixelError
         If a cube holds NaN or infinite pixels.
+    ResourceError
+        If the answer, or what the method holds beside it, does not fit the free memory.
     """
     if name not in METHODS:
         raise ParameterError(f"There is no fusion method {name!r}.", hint=suggest(name, METHODS))
@@ -135,6 +154,12 @@ def fuse(
         _check_bands(srf, hsi, msi)
     for cube in (hsi, msi):
         check_finite(cube)
+    require_memory(
+        name,
+        2 * 4 * msi.sizes["y"] * msi.sizes["x"] * hsi.sizes["wavelength"],
+        "the fused image, band by band as methods make it and pixel by pixel as a cube.",
+        next_step="crop the pair, or fuse parts of it",
+    )
     if scale is None:
         scale = max(float(hsi.max()), float(msi.max()), float(np.finfo(np.float32).tiny))
     outcome = METHODS[name](
@@ -147,7 +172,7 @@ def fuse(
         device=device,
         **settings,
     )
-    cube = from_tensor(outcome.image * scale, hsi, method=name)
+    cube = from_tensor(outcome.image.mul_(scale), hsi, method=name)  # in place: it may be large
     settings_used = {**outcome.settings, "scale": scale}
     return Fused(cube, outcome.curves, outcome.learned, settings_used)
 

@@ -17,7 +17,7 @@ from hsirepro.optics import upsample
 
 
 def bicubic(hsi: Tensor, msi: Tensor, *, ratio: int, **unused: object) -> Outcome:
-    """Interpolate every band of ``hsi`` to the grid of ``msi``.
+    """Interpolate every band of ``hsi`` to the grid of ``msi``; works in tiles of a few bands.
 
     Parameters
     ----------

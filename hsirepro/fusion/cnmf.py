@@ -40,6 +40,7 @@ from tqdm import tqdm
 
 from hsirepro.errors import ParameterError
 from hsirepro.fusion.estimation import Response, Spread, pair_optics
+from hsirepro.fusion.memory import require_memory
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.optics import PointSpread, SpectralResponse, upsample
 from hsirepro.unmixing import hfc, vca
@@ -67,7 +68,7 @@ def cnmf(
     spread: Spread = "assumed",
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; holds the image whole, as one set of abundance maps.
 
     Parameters
     ----------
@@ -103,10 +104,22 @@ def cnmf(
     Outcome
         Image of shape (L, h * ratio, w * ratio). Curves ``objective`` (mean square of the
         residual) and ``stage`` (1, 2, 3) by ``iteration``; learned ``endmembers`` (L, p).
+
+    Raises
+    ------
+    ParameterError
+        If there are to be no endmembers.
+    ResourceError
+        If the maps do not fit the free memory.
     """
+    p = _count(hsi, endmembers)
+    require_memory(
+        "cnmf",
+        4 * msi[0].numel() * (p + max(2 * p, len(hsi)) + 4 * len(msi)),
+        "the abundance maps and the fused image: both images see the maps of the whole scene.",
+    )
     optics = pair_optics(hsi, msi, ratio=ratio, srf=srf, psf=psf, response=response, spread=spread)
     Z, Y = hsi.flatten(1).double().clamp_min(0.0), optics.msi.flatten(1)
-    p = _count(hsi, endmembers)
     # How hard the sum to one is asked for, as in the toolbox of the review.
     delta = 2.0 * float(Y.mean() / 0.7455) ** 0.5 / len(Y) ** 3
     few, rest = len(Y) <= 3, iterations - 1

@@ -45,7 +45,7 @@ def glp_hs(
     regress_bands: bool = True,
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; works in tiles of a few bands.
 
     Parameters
     ----------

@@ -23,8 +23,10 @@ import torch
 from torch import Tensor
 
 from hsirepro.fusion.outcome import Outcome
-from hsirepro.fusion.regression import denoise, predict, regress
+from hsirepro.fusion.regression import PIXELS_AT_ONCE, denoise, predict, regress
 from hsirepro.optics import downsample, upsample
+
+_BANDS_AT_ONCE = 8  # keeps the working memory small beside the cube itself
 
 
 def gsa(
@@ -35,7 +37,7 @@ def gsa(
     regress_bands: bool = True,
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; works in tiles of a few bands.
 
     Parameters
     ----------
@@ -58,8 +60,8 @@ def gsa(
     fused = torch.empty(len(hsi), *msi.shape[1:], dtype=hsi.dtype)
     partner = most_correlated(hsi, downsample(msi, ratio, mode="bilinear"))
     for band in torch.unique(partner):
-        group = partner == band
-        fused[group] = substitute(hsi[group], msi[band], ratio)
+        group = (partner == band).nonzero().flatten()
+        substitute(fused, group, hsi[group], msi[band], ratio)
     return Outcome(
         denoise(fused) if regress_bands else fused, settings={"regress_bands": regress_bands}
     )
@@ -82,22 +84,38 @@ def most_correlated(bands: Tensor, candidates: Tensor) -> Tensor:
     return (a @ b.T).argmax(dim=1)
 
 
-def substitute(group: Tensor, sharp: Tensor, ratio: int) -> Tensor:
-    """Sharpen a group of HSI bands, shape (K, h, w), with one MSI band, shape (H, W)."""
-    means = group.mean(dim=(1, 2), keepdim=True)
-    coarse = group - means
-    smooth = upsample(group, ratio)
-    offset = smooth.mean(dim=(1, 2), keepdim=True)
-    smooth = smooth - offset
+def substitute(fused: Tensor, bands: Tensor, group: Tensor, sharp: Tensor, ratio: int) -> None:
+    """Sharpen a group of HSI bands with one MSI band.
+
+    Parameters
+    ----------
+    fused : Tensor, shape (L, H, W)
+        Where to write the group.
+    bands : Tensor, shape (K,)
+        Its places in ``fused``.
+    group : Tensor, shape (K, h, w)
+    sharp : Tensor, shape (H, W)
+    ratio : int
+    """
+    coarse = group - group.mean(dim=(1, 2), keepdim=True)
+    offset = fused.new_empty(len(fused), 1, 1)
+    # The result is the only image of all bands that is ever held: it grows in place.
+    for low, own in zip(*(torch.split(x, _BANDS_AT_ONCE) for x in (group, bands)), strict=True):
+        smooth = upsample(low, ratio)
+        offset[own] = smooth.mean(dim=(1, 2), keepdim=True)
+        fused[own] = smooth - offset[own]
     sharp = sharp - sharp.mean()
     alpha = regress(downsample(sharp[None], ratio).flatten(1), coarse.flatten(1))
-    intensity = predict(alpha, smooth)[0]
-    intensity = intensity - intensity.mean()
+    parts = torch.split(fused.flatten(1), PIXELS_AT_ONCE, dim=1)
+    intensity = torch.cat([predict(alpha, pixels[bands])[0] for pixels in parts])
+    intensity = (intensity - intensity.mean()).reshape(sharp.shape)
     variance = intensity.square().mean()
-    if variance <= 0:  # nothing in the group explains the MSI band
-        return smooth + offset
-    gain = (smooth * intensity).mean(dim=(1, 2)) / variance
-    return smooth + gain[:, None, None] * (sharp - intensity) + offset
+    for own in torch.split(bands, _BANDS_AT_ONCE):
+        smooth = fused[own]
+        if variance > 0:  # otherwise nothing in the group explains the MSI band
+            gain = (smooth * intensity).mean(dim=(1, 2)) / variance
+            smooth = smooth + gain[:, None, None] * (sharp - intensity)
+        fused[own] = smooth + offset[own]
 
 
 def _standardise(rows: Tensor) -> Tensor:

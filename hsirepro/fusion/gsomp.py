@@ -39,9 +39,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from hsirepro.fusion.blocks import from_blocks, to_blocks
 from hsirepro.fusion.dictionary import learn_dictionary
 from hsirepro.fusion.estimation import Response, Spread, pair_optics
-from hsirepro.fusion.hyconet import from_blocks, to_blocks
 from hsirepro.fusion.nnls import nnls
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.optics import PointSpread, SpectralResponse, upsample
@@ -67,6 +67,8 @@ def g_somp(
     **unused: object,
 ) -> Outcome:
     """Fuse one pair as in the published tables: each pixel on the whole dictionary.
+
+    It works in tiles of some rows.
 
     Parameters
     ----------
@@ -144,6 +146,8 @@ def g_somp_pursuit(
     **unused: object,
 ) -> Outcome:
     """Fuse one pair as published: the pixels of a patch choose their atoms together.
+
+    It works in tiles, one row of patches at a time.
 
     Parameters
     ----------

@@ -39,6 +39,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsirepro.errors import WavelengthError
+from hsirepro.fusion.blocks import assemble, to_blocks
 from hsirepro.fusion.hyconet_findings import findings
 from hsirepro.fusion.hyconet_presets import HyCoNetConfig, configure
 from hsirepro.fusion.outcome import Outcome
@@ -240,19 +241,6 @@ def _l1(estimate: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(estimate, target, reduction="sum")
 
 
-def to_blocks(image: Tensor, ratio: int) -> Tensor:
-    """Reorder an image, shape (l, h * ratio, w * ratio), to (h * w, ratio * ratio, l)."""
-    bands, height, width = image.shape
-    blocks = image.reshape(bands, height // ratio, ratio, width // ratio, ratio)
-    return blocks.permute(1, 3, 2, 4, 0).reshape(-1, ratio * ratio, bands).contiguous()
-
-
-def from_blocks(blocks: Tensor, height: int, width: int, ratio: int) -> Tensor:
-    """Undo :func:`to_blocks` for an image of ``height`` x ``width`` hyperspectral pixels."""
-    grid = blocks.reshape(height, width, ratio, ratio, blocks.shape[-1])
-    return grid.permute(4, 0, 2, 1, 3).reshape(-1, height * ratio, width * ratio)
-
-
 def accumulate(
     net: HyCoNet,
     low: Tensor,
@@ -308,7 +296,7 @@ def hyconet(
     watch: Callable[[Tensor], dict[str, float]] | None = None,
     **settings: object,
 ) -> Outcome:
-    """Fuse one pair without any training data but the pair itself.
+    """Fuse one pair without any training data but the pair itself; works in tiles of pixels.
 
     Parameters
     ----------
@@ -372,8 +360,11 @@ def hyconet(
         return accumulate(net, low, high, autocast=fabric.autocast, backward=fabric.backward)
 
     def answer() -> Tensor:
-        parts = [net.fuse(high[part].flatten(0, 1)) for part in _chunks(len(high), 1024)]
-        return from_blocks(torch.cat(parts), height, width, ratio)
+        parts = (
+            net.fuse(high[part].flatten(0, 1)).unflatten(0, (-1, ratio**2))
+            for part in _chunks(len(high), 1024)
+        )
+        return assemble(parts, height, width, ratio)
 
     run = TrainingRun(
         net,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from hsirepro.fusion.blocks import from_blocks
+
 if TYPE_CHECKING:
     from hsirepro.fusion.hyconet import HyCoNet
 
@@ -37,8 +39,6 @@ def findings(net: HyCoNet, low: Tensor, high: Tensor, size: tuple[int, int]) -> 
         ``abundance_sum_error`` and ``abundance_share_below_0.01`` of A;
         ``map:sum_error_a``, ``map:sum_error_a_h_a``, ``map:sum_error_a_h_b``: |1 - sum|, images.
     """
-    from hsirepro.fusion.hyconet import from_blocks
-
     ratio = round(high.shape[1] ** 0.5)
     names = ("a", "a_h_a", "a_h_b")
     counts = torch.zeros(len(names), BINS, device=low.device)

@@ -37,6 +37,7 @@ from tqdm import tqdm
 
 from hsirepro.errors import ParameterError
 from hsirepro.fusion.estimation import Response, Spread, pair_optics
+from hsirepro.fusion.memory import require_memory
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.optics import PointSpread, SpectralResponse, upsample
 from hsirepro.unmixing import fcls, most_endmembers, project_simplex, sisal
@@ -65,7 +66,7 @@ def lanaras(
     spread: Spread = "assumed",
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; holds the image whole, as one set of abundance maps.
 
     Parameters
     ----------
@@ -98,11 +99,24 @@ def lanaras(
         Image of shape (L, h * ratio, w * ratio), within [0, max(1, largest pixel)]. Curves
         ``objective`` (sum of the residuals' norms), ``hsi`` and ``msi`` (root mean square
         residuals) by ``iteration``; learned ``endmembers`` (L, p).
+
+    Raises
+    ------
+    ParameterError
+        If there are to be no endmembers.
+    ResourceError
+        If the maps do not fit the free memory.
     """
     if endmembers < 1:
         raise ParameterError(
             f"Coupled unmixing cannot mix {endmembers} endmembers.", next_step="ask for 1 or more"
         )
+    most = min(endmembers, len(hsi))
+    require_memory(
+        "lanaras",
+        4 * msi[0].numel() * (most + max(2 * most, len(hsi)) + 4 * len(msi)),
+        "the abundance maps and the fused image: both images see the maps of the whole scene.",
+    )
     optics = pair_optics(hsi, msi, ratio=ratio, srf=srf, psf=psf, response=response, spread=spread)
     unit = max(1.0, float(hsi.max()), float(optics.msi.max()))
     Z = hsi.flatten(1).double() / unit

@@ -46,7 +46,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hsirepro.fusion.hyconet import from_blocks, to_blocks
+from hsirepro.fusion.blocks import from_blocks, to_blocks
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.fusion.regression import denoise
 from hsirepro.optics import upsample
@@ -68,7 +68,7 @@ def mapsmm(
     regress_bands: bool = True,
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; works in tiles of some rows, beside a fraction map of each pure class.
 
     Parameters
     ----------

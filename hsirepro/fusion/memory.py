@@ -7,7 +7,12 @@ import psutil
 from hsirepro.errors import ResourceError
 
 
-def require_memory(method: str, needed: int, why: str) -> None:
+def require_memory(
+    method: str,
+    needed: int,
+    why: str,
+    next_step: str = "crop the pair, or take a method that works in tiles: gsa, sfim-hs, glp-hs",
+) -> None:
     """Refuse a pair whose working set does not fit the memory that is free.
 
     Parameters
@@ -15,9 +20,11 @@ def require_memory(method: str, needed: int, why: str) -> None:
     method : str
         Name of the method, for the error.
     needed : int
-        Bytes that the method holds at once.
+        Bytes that the method holds at once, beside the pair.
     why : str
         What is held, and why it cannot be cut into tiles.
+    next_step : str
+        What to do instead.
 
     Raises
     ------
@@ -33,5 +40,5 @@ def require_memory(method: str, needed: int, why: str) -> None:
         raise ResourceError(
             f"{method} needs {needed / 1e9:.1f} GB for this pair; {free / 1e9:.1f} GB are free.",
             why=why,
-            next_step="crop the pair, or take a method that works in tiles: gsa, sfim-hs, glp-hs",
+            next_step=next_step,
         )

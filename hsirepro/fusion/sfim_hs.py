@@ -25,6 +25,8 @@ from hsirepro.fusion.outcome import Outcome
 from hsirepro.fusion.regression import denoise, predict, regress
 from hsirepro.optics import downsample
 
+_BANDS_AT_ONCE = 8  # keeps the working memory small beside the cube itself
+
 
 def sfim_hs(
     hsi: Tensor,
@@ -35,7 +37,7 @@ def sfim_hs(
     regress_bands: bool = True,
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; works in tiles of a few bands.
 
     Parameters
     ----------
@@ -59,11 +61,13 @@ def sfim_hs(
     """
     coarse = downsample(msi, ratio, mode="bilinear")
     coefficients = regress(hsi.flatten(1), coarse.flatten(1))
-    pan, pan_coarse = predict(coefficients, msi), predict(coefficients, coarse)
-    if guard > 0:
-        pan_coarse = torch.where(pan_coarse.abs() < guard, guard, pan_coarse)
-    gain = (hsi / pan_coarse).repeat_interleave(ratio, 1).repeat_interleave(ratio, 2)
-    # 0 / 0: a band that is zero everywhere stays zero.
-    fused = torch.nan_to_num(pan * gain, nan=0.0)
+    fused = torch.empty(len(hsi), *msi.shape[1:], dtype=hsi.dtype)
+    for bands in torch.split(torch.arange(len(hsi)), _BANDS_AT_ONCE):
+        pan, pan_coarse = (predict(coefficients[bands], image) for image in (msi, coarse))
+        if guard > 0:
+            pan_coarse = torch.where(pan_coarse.abs() < guard, guard, pan_coarse)
+        gain = (hsi[bands] / pan_coarse).repeat_interleave(ratio, 1).repeat_interleave(ratio, 2)
+        # 0 / 0: a band that is zero everywhere stays zero.
+        fused[bands] = torch.nan_to_num(pan * gain, nan=0.0)
     settings: dict[str, object] = {"guard": guard, "regress_bands": regress_bands}
     return Outcome(denoise(fused) if regress_bands else fused, settings=settings)

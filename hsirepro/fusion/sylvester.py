@@ -72,7 +72,7 @@ def fuse_sylvester(
     noise: float = 1e-4,
     **unused: object,
 ) -> Outcome:
-    """Fuse one pair.
+    """Fuse one pair; holds the image whole, as maps of its components in float64.
 
     Parameters
     ----------
@@ -119,11 +119,12 @@ def fuse_sylvester(
     check_ratio(components, name="components", least=1)
     for name, value in (("precision", precision), ("noise", noise)):
         check_number(name, value, "the units of the model", positive=True)
-    pixels = msi[0].numel()
+    pixels, count = msi[0].numel(), min(components, len(hsi))
     require_memory(
         "fuse",
-        pixels * (min(components, len(hsi)) * 8 * 5 + len(hsi) * 4),
-        "five sets of component maps and the fused image: the blur is inverted on whole maps.",
+        pixels * (8 * (count + 3 * len(msi)) + max(16 * count, 4 * len(hsi))),
+        "three sets of component maps in float64, or one and the fused image: the blur is "
+        "inverted on whole maps.",
     )
     optics = pair_optics(hsi, msi, ratio=ratio, srf=srf, psf=psf, response=response, spread=spread)
     basis, power = principal_directions(hsi.double(), components)
@@ -196,15 +197,20 @@ class CircularSpread:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Blur and decimate images, shape (..., H, W)."""
-        blurred: Tensor = irfft2(rfft2(x) * self.transfer, s=self.size)
-        return blurred[..., :: self.stride, :: self.stride]
+        r, images = self.stride, x.reshape(-1, *self.size)
+        low = x.new_empty(len(images), self.size[0] // r, self.size[1] // r)
+        for image, seen in zip(images, low, strict=True):  # the spectra of all would be large
+            seen.copy_(irfft2(rfft2(image) * self.transfer, s=self.size)[::r, ::r])
+        return low.reshape(*x.shape[:-2], *low.shape[-2:])
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Apply the adjoint to images, shape (..., h, w)."""
-        x = y.new_zeros(*y.shape[:-2], *self.size)
-        x[..., :: self.stride, :: self.stride] = y
-        spread: Tensor = irfft2(rfft2(x) * self.transfer.conj(), s=self.size)
-        return spread
+        r, images = self.stride, y.reshape(-1, *y.shape[-2:])
+        spread = y.new_zeros(len(images), *self.size)
+        for image, into in zip(images, spread, strict=True):
+            into[::r, ::r] = image
+            into.copy_(irfft2(rfft2(into) * self.transfer.conj(), s=self.size))
+        return spread.reshape(*y.shape[:-2], *self.size)
 
     def folded_power(self) -> Tensor:
         """Return the spectrum of A^T A at the coarse frequencies, sum_s |K_s|^2 / d, (h, w)."""
@@ -244,12 +250,14 @@ def solve(
     seen = mixed / rho.sqrt()
     left, singular, right = torch.linalg.svd(seen, full_matrices=False)
     step = (right.T * (singular / (1.0 + singular.square()))) @ left.T / rho.sqrt()[:, None]
-    maps = prior + torch.tensordot(step, msi - torch.tensordot(mixed, prior, dims=1), dims=1)
+    misfit = msi - torch.tensordot(mixed, prior, dims=1)
+    maps: Tensor = prior + torch.tensordot(step, misfit, dims=1)
     eigenvalues, Q = torch.linalg.eigh(mixed.T @ mixed + rho.diag())
     residual = rfft2(torch.tensordot(Q.T, coarse - blur(maps), dims=1))
     h, w = coarse.shape[1:]
     half = blur.folded_power()[:, : w // 2 + 1]
     residual /= eigenvalues.clamp_min(rho.min())[:, None, None] + half
     correction = torch.tensordot(Q, irfft2(residual, s=(h, w)), dims=1)
-    solution: Tensor = maps + blur.adjoint(correction)
-    return solution
+    for whole, low in zip(maps, correction, strict=True):
+        whole += blur.adjoint(low)
+    return maps

@@ -27,6 +27,7 @@ from hsirepro.optics.checks import check_ratio
 Mode = Literal["bicubic", "bilinear"]
 # Low-resolution pixels that the cubic kernel can reach beyond the border, rounded up.
 _REACH = 3
+_PIXELS_AT_ONCE = 2**22  # of the enlarged image; 17 MB in float32
 
 
 def downsample(x: Tensor, ratio: int, mode: Mode = "bicubic") -> Tensor:
@@ -96,9 +97,15 @@ def upsample(x: Tensor, ratio: int, mode: Mode = "bicubic") -> Tensor:
     """
     r = check_ratio(ratio)
     h, w = _image_size(x)
-    large = _resize(_mirror(x, _REACH), ((h + 2 * _REACH) * r, (w + 2 * _REACH) * r), mode)
-    edge = _REACH * r
-    return large[..., edge:-edge, edge:-edge].contiguous()
+    size, edge = ((h + 2 * _REACH) * r, (w + 2 * _REACH) * r), _REACH * r
+    planes = x.reshape(-1, h, w)
+    large = x.new_empty(len(planes), h * r, w * r)
+    # Few planes at a time: the mirrored borders would take the memory of a second image.
+    at_once = max(_PIXELS_AT_ONCE // (size[0] * size[1]), 1)
+    for start in range(0, len(planes), at_once):
+        part = slice(start, start + at_once)
+        large[part] = _resize(_mirror(planes[part], _REACH), size, mode)[:, edge:-edge, edge:-edge]
+    return large.reshape(*x.shape[:-2], h * r, w * r)
 
 
 def _image_size(x: Tensor) -> tuple[int, int]:

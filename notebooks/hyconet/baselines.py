@@ -19,6 +19,7 @@
 # %%
 from IPython.display import Markdown, display
 
+from hsirepro.fusion import WHOLE_IMAGE
 from hsirepro.papers.cells import fill
 from hsirepro.papers.hyconet import (
     PARAMETERS,
@@ -175,6 +176,24 @@ _known = set(globals())
 # hyperspectral ones. Where a blur is needed, a Gaussian in a window of the ratio's size is assumed,
 # with a full width at half maximum equal to the ratio, whatever made the image. [](text_against_code.ipynb) shows what the truth
 # would be worth.
+
+# %% [markdown]
+# ## What each holds
+#
+# A scene of 1000 x 1000 pixels with 100 bands is 0.4 GB. Most methods fuse it in *tiles*: a few
+# bands, rows or pixels at a time, so that beside the images the memory they take does not grow with
+# the scene. Where one step sees the maps of the whole image (a blur that is inverted, abundances
+# that both images share), the method holds the *whole image*, counts first what it will need, and
+# refuses a pair that does not fit the free memory. `python -m hsirepro.bench --large` measures all.
+
+# %%
+Markdown(
+    "| method | memory |\n|---|---|\n"
+    + "\n".join(
+        f"| {name} | {'whole image' if name in WHOLE_IMAGE else 'tiles'} |"
+        for name in METHODS
+    )
+)
 
 # %% [markdown]
 # ## Parameters

@@ -15,7 +15,8 @@ import torch
 from IPython.display import Markdown, display
 
 from hsirepro.fusion import fuse
-from hsirepro.fusion.hyconet import HyCoNet, accumulate, to_blocks
+from hsirepro.fusion.blocks import to_blocks
+from hsirepro.fusion.hyconet import HyCoNet, accumulate
 from hsirepro.fusion.hyconet_presets import PRESETS, configure
 from hsirepro.metrics import evaluate
 from hsirepro.papers.hyconet import PARAMETERS, PROFILES, prepare

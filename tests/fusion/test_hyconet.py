@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from hsirepro.fusion.blocks import from_blocks, to_blocks
 from hsirepro.fusion.hyconet import (
     HyCoNet,
     _BernoulliDivergence,
     accumulate,
-    from_blocks,
     hyconet,
-    to_blocks,
 )
 from hsirepro.fusion.hyconet_presets import PRESETS, configure
 from hsirepro.optics import PointSpread, SpectralResponse, gaussian_kernel, landsat8_oli

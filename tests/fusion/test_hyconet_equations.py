@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hsirepro.fusion.hyconet import HyCoNet, accumulate, to_blocks
+from hsirepro.fusion.blocks import to_blocks
+from hsirepro.fusion.hyconet import HyCoNet, accumulate
 from hsirepro.fusion.hyconet_presets import PRESETS, configure
 
 BANDS, MSI, RATIO, P = 23, 3, 4, 11

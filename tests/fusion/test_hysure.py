@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 import torch
 
 from hsirepro.errors import ParameterError
-from hsirepro.fusion import fuse
+from hsirepro.fusion import fuse, hysure_admm
 from hsirepro.fusion.estimation import pair_optics
-from hsirepro.fusion.hysure import admm, hysure
+from hsirepro.fusion.hysure import hysure
+from hsirepro.fusion.hysure_admm import admm
 from hsirepro.fusion.hysure_estimation import estimated_spread, regularised_response
 from hsirepro.fusion.sylvester import CircularSpread
 from hsirepro.metrics import evaluate
@@ -103,7 +102,7 @@ def test_strips_of_rows_leave_no_seam(monkeypatch):
     """Working in strips that fit the cache changes nothing, whatever their height."""
     results = []
     for cache in (1, 5 * 15 * 4, 2**17):
-        monkeypatch.setattr(sys.modules["hsirepro.fusion.hysure"], "_CACHE", cache)
+        monkeypatch.setattr(hysure_admm, "_CACHE", cache)
         coarse, msi, E, RE, spread = problem()
         results.append(
             admm(coarse, msi, E, RE, CircularSpread(spread, SIZE), iterations=11, **WEIGHTS)

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from hsirepro.errors import RecordError
-from hsirepro.fusion import fuse
+from hsirepro.fusion import fuse, usdn_net
 from hsirepro.fusion.nnls import nnls
-from hsirepro.fusion.usdn import DirichletNet, Encoder, angle, entropy, usdn
+from hsirepro.fusion.usdn import usdn
+from hsirepro.fusion.usdn_net import DirichletNet, Encoder, angle, entropy
 from hsirepro.metrics import evaluate
 from hsirepro.optics import planted_pair
 from hsirepro.scenes.cube import to_tensor
@@ -138,7 +139,7 @@ def test_random_generators_are_left_as_they_were():
 def test_resumed_is_uninterrupted(tmp_path, monkeypatch, batch):
     """Cut off in the second phase and taken up again, a run ends in the same bytes."""
     module = importlib.import_module("hsirepro.fusion.usdn")  # the package's usdn is the method
-    monkeypatch.setattr(module, "BATCH", batch)
+    monkeypatch.setattr(usdn_net, "BATCH", batch)
     monkeypatch.setattr(module, "TrainingRun", partial(TrainingRun, checkpoint_every=10))
     hsi, msi = tensors()
     whole = usdn(hsi, msi, ratio=4, **SHORT)

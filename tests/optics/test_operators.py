@@ -13,6 +13,7 @@ from hsirepro.optics import (
     downsample,
     gaussian_kernel,
     landsat8_oli,
+    resample,
     upsample,
 )
 
@@ -175,6 +176,21 @@ def test_resampling_equals_imresize(mode, kernel, ratio):
     W, V = (resize_matrix(n * ratio, 1 / ratio, kernel) for n in (7, 5))
     expected = torch.from_numpy(W @ high.numpy() @ V.T)
     torch.testing.assert_close(downsample(high, ratio, mode), expected, rtol=0, atol=1e-12)
+
+
+def test_enlarging_a_few_planes_at_a_time_changes_nothing(monkeypatch):
+    """However many planes are enlarged at once, the image and its gradient are the same."""
+    low = random(2, 3, 6, 5)
+    results = []
+    for pixels in (1, 2**22):
+        monkeypatch.setattr(resample, "_PIXELS_AT_ONCE", pixels)
+        x = low.clone().requires_grad_()
+        large = upsample(x, 4)
+        large.square().sum().backward()
+        results.append((large.detach(), x.grad))
+    assert results[0][0].shape == (2, 3, 24, 20)
+    assert torch.equal(results[0][0], results[1][0])
+    torch.testing.assert_close(results[0][1], results[1][1])
 
 
 def test_dtype_is_kept():
