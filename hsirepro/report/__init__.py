@@ -5,8 +5,9 @@ See :mod:`~hsirepro.report.figures` for scenes and fused images,
 false colour by wavelength, and :mod:`~hsirepro.report.tables` for *paper | ours | difference |
 profile*. Records are drawn by :mod:`~hsirepro.report.errormaps` and :mod:`~hsirepro.report.bands`
 (where and at which wavelengths methods err), :mod:`~hsirepro.report.learned` (kernels and
-abundances), :mod:`~hsirepro.report.studies` and :mod:`~hsirepro.report.grid` (what settings
-change), and :mod:`~hsirepro.report.claims` says which claims of a paper they bear out.
+abundances), :mod:`~hsirepro.report.terms` (what the loss is made of),
+:mod:`~hsirepro.report.studies` and :mod:`~hsirepro.report.grid` (what settings change), and
+:mod:`~hsirepro.report.claims` says which claims of a paper they bear out.
 :mod:`~hsirepro.report.own_pair` draws an image pair that has no truth.
 """
 
@@ -34,6 +35,7 @@ from hsirepro.report.studies import (
     plot_variants,
 )
 from hsirepro.report.tables import ComparisonTable, comparison_table
+from hsirepro.report.terms import loss_shares, plot_loss_shares
 
 __all__ = [
     "ClaimsBoard",
@@ -47,6 +49,7 @@ __all__ = [
     "colours_for",
     "comparison_table",
     "false_colour",
+    "loss_shares",
     "plot_abundances",
     "plot_against",
     "plot_convergence",
@@ -56,6 +59,7 @@ __all__ = [
     "plot_fusion",
     "plot_grid",
     "plot_kernels",
+    "plot_loss_shares",
     "plot_metric_by_band",
     "plot_pair",
     "plot_pair_spectra",

@@ -16,6 +16,7 @@ from IPython.display import Markdown, display
 
 from hsirepro.papers.cells import fill
 from hsirepro.papers.hyconet import (
+    LOSS_TERMS,
     PARAMETERS,
     PROFILES,
     SIGMAS,
@@ -27,6 +28,7 @@ from hsirepro.papers.hyconet import (
     scene_label,
     study_keys,
     study_notes,
+    sum_to_one_note,
     table_of,
 )
 from hsirepro.params import Parameter, check_chapter
@@ -38,6 +40,7 @@ from hsirepro.report import (
     plot_error_maps,
     plot_grid,
     plot_kernels,
+    plot_loss_shares,
     plot_psnr_by_band,
     plot_variants,
     provenance_line,
@@ -243,6 +246,28 @@ for crop in (SMALL, PAVIA):
             "No record of HyCoNet with its abundances is here; make it with"
         )
         print(to_make(["hyconet"], crop))
+
+# %% [markdown]
+# Why do the sums stray so far from one? An error of the images counts every band of every pixel,
+# with a weight of 10 for $\mathbf{Z}_b$ and for $\mathbf{Y}$. The sum-to-one counts one number per
+# pixel, with a weight of $\mu = 0.001$. Below is what each term of the loss is worth when the
+# training ends.
+
+# %% mystnb={"image": {"alt": "Share of each of the six terms in the loss at the end of the training, on a logarithmic axis, a mark per crop"}}
+trained = {crop: row("hyconet", crop) for crop in (SMALL, PAVIA, HOUSTON)}
+trained = {
+    crop: record for crop, record in trained.items() if record is not None
+}
+for crop in trained:
+    note = sum_to_one_note(crop, store)
+    if note:
+        display(Markdown(f"**{crop}**. {note}"))
+if trained:
+    display(Markdown(provenance_line(list(trained.values()))))
+    display(plot_loss_shares(trained, LOSS_TERMS))
+else:
+    print("No record of HyCoNet is here; make one with")
+    print(to_make(["hyconet"], SMALL))
 
 # %% [markdown]
 # ## Figures 10 to 13: where the errors lie

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hsirepro.errors import ParameterError
-from hsirepro.papers.hyconet import STUDIES, study_keys, study_notes
+from hsirepro.papers.hyconet import STUDIES, study_keys, study_notes, sum_to_one_note
 from hsirepro.records import Record, RecordStore
 
 SOURCE: dict[str, Any] = {
@@ -65,3 +66,20 @@ def test_an_unknown_study_is_named(tmp_path):
     """The nearest name is offered."""
     with pytest.raises(ParameterError, match=r"did you mean 'fig-5'"):
         list(study_notes("fig-55", RecordStore(tmp_path)))
+
+
+def test_what_the_sum_to_one_term_does_is_a_difference_of_runs(tmp_path):
+    """Silent without both runs; then the medians and the change of the mPSNR."""
+    store = RecordStore(tmp_path)
+
+    def put_run(variant: str, psnr: float, off: float) -> None:
+        (key,) = study_keys("fig-5", FIRST, "paper", [variant], [0])
+        arrays = {"abundance_sum_error": np.array(off)}
+        store.write(Record(key, {"mPSNR": psnr}, arrays=arrays, provenance=SOURCE))
+
+    put_run("full", 35.0, 2.5)
+    assert sum_to_one_note(FIRST, store) == ""
+    put_run("without-sum-to-one", 34.5, 3.25)
+    note = sum_to_one_note(FIRST, store)
+    assert "is 3.25 instead of 2.50" in note
+    assert "-0.50 dB" in note

@@ -1,6 +1,11 @@
 """HyCoNet, IEEE TGRS 2021: its tables and figures as data, and the run that fills one cell."""
 
-from hsirepro.papers.hyconet.compared import recorded_variants, study_notes
+from hsirepro.papers.hyconet.compared import (
+    LOSS_TERMS,
+    recorded_variants,
+    study_notes,
+    sum_to_one_note,
+)
 from hsirepro.papers.hyconet.experiments import (
     PARAMETERS,
     PROFILES,
@@ -24,6 +29,7 @@ from hsirepro.papers.hyconet.studies import (
 )
 
 __all__ = [
+    "LOSS_TERMS",
     "PARAMETERS",
     "PROFILES",
     "PUBLISHED_NAMES",
@@ -45,5 +51,6 @@ __all__ = [
     "sigma_of",
     "study_keys",
     "study_notes",
+    "sum_to_one_note",
     "table_of",
 ]

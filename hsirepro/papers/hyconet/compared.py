@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from statistics import mean
+from types import MappingProxyType
 
 from hsirepro.papers.hyconet.studies import STUDIES, known, study_keys
 from hsirepro.records import Record, RecordStore
 
 Variants = Mapping[str, list[Record]]
+LOSS_TERMS: Mapping[str, str] = MappingProxyType(
+    {
+        "z_a": "|Z - Z_a|",
+        "z_b": "|Z - Z_b|",
+        "y": "|Y - Y^|",
+        "lr_msi": "|SRF(Z) - PSF(Y)|",
+        "sum_to_one": "sum-to-one",
+        "sparsity": "sparsity",
+    }
+)
+"""Curves of a record of HyCoNet that make up its loss (19), and their names in the book."""
 
 
 def recorded_variants(
@@ -85,3 +98,24 @@ def study_notes(
     if waiting:
         note = f"Not yet comparable, {entry.title}: {', '.join(waiting)}. `{command}` runs them."
         yield "", note, {}
+
+
+def sum_to_one_note(scene: str, store: RecordStore | None = None) -> str:
+    """Return what the sum-to-one term does on a crop, in a sentence, or "" if nothing tells.
+
+    Compares runs with the term (``full`` of Fig. 5) with runs without it: their mPSNR, and the
+    median over the pixels of ``|1 - sum of the abundances|``.
+    """
+    variants = recorded_variants("fig-5", scene, store)
+    with_it, without = variants["full"], variants["without-sum-to-one"]
+    if not with_it or not without:
+        return ""
+
+    def off(records: list[Record]) -> float:
+        return mean(float(record.arrays["abundance_sum_error"]) for record in records)
+
+    gain = mean(r.metrics["mPSNR"] for r in without) - mean(r.metrics["mPSNR"] for r in with_it)
+    return (
+        f"Without the sum-to-one term the median of |1 - sum| is {off(without):.2f} instead of "
+        f"{off(with_it):.2f}, and the mPSNR {gain:+.2f} dB."
+    )
