@@ -3,12 +3,13 @@
 See :mod:`~hsirepro.report.figures` for scenes and fused images,
 :mod:`~hsirepro.report.diagnostics` for what a method learned, :mod:`~hsirepro.report.colour` for
 false colour by wavelength, and :mod:`~hsirepro.report.tables` for *paper | ours | difference |
-profile*. Records are drawn by :mod:`~hsirepro.report.errormaps` and :mod:`~hsirepro.report.bands`
-(where and at which wavelengths methods err), :mod:`~hsirepro.report.learned` (kernels and
-abundances), :mod:`~hsirepro.report.terms` (what the loss is made of),
-:mod:`~hsirepro.report.studies` and :mod:`~hsirepro.report.grid` (what settings change), and
-:mod:`~hsirepro.report.claims` says which claims of a paper they bear out.
-:mod:`~hsirepro.report.own_pair` draws an image pair that has no truth.
+profile*; :mod:`~hsirepro.report.scores` ranks methods. Records are drawn by
+:mod:`~hsirepro.report.errormaps` and :mod:`~hsirepro.report.bands` (where and at which wavelengths
+methods err), :mod:`~hsirepro.report.learned` (kernels and abundances),
+:mod:`~hsirepro.report.terms` (what the loss is made of), :mod:`~hsirepro.report.studies` and
+:mod:`~hsirepro.report.grid` (what settings change), and :mod:`~hsirepro.report.claims` says which
+claims of a paper they bear out. :mod:`~hsirepro.report.own_pair` draws an image pair that has no
+truth.
 """
 
 from hsirepro.report.bands import plot_psnr_by_band
@@ -29,6 +30,7 @@ from hsirepro.report.own_pair import (
 )
 from hsirepro.report.provenance import provenance_line
 from hsirepro.report.runs import RunTable, plot_recorded, run_table
+from hsirepro.report.scores import angles_table, places_table, widths_table
 from hsirepro.report.studies import (
     plot_against,
     plot_convergence,
@@ -42,6 +44,7 @@ __all__ = [
     "ClaimsTable",
     "ComparisonTable",
     "RunTable",
+    "angles_table",
     "claims_board",
     "claims_summary",
     "claims_table",
@@ -50,6 +53,7 @@ __all__ = [
     "comparison_table",
     "false_colour",
     "loss_shares",
+    "places_table",
     "plot_abundances",
     "plot_against",
     "plot_convergence",
@@ -74,4 +78,5 @@ __all__ = [
     "provenance_line",
     "run_table",
     "stretch_of",
+    "widths_table",
 ]

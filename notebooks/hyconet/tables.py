@@ -14,17 +14,13 @@
 # them, and every table says so. Where you have the paper's own scene, the same line runs it.
 
 # %%
-import numpy as np
 from IPython.display import Markdown, display
 
-from hsirepro.metrics import BETTER
 from hsirepro.papers.cells import fill
 from hsirepro.papers.hyconet import (
     PARAMETERS,
     PROFILES,
     PUBLISHED_NAMES,
-    SIGMAS,
-    TABLE_METHODS,
     TABLES,
     condition_of,
     keys,
@@ -33,21 +29,28 @@ from hsirepro.papers.hyconet import (
     scene_label,
     table_of,
 )
-from hsirepro.papers.published import published
+from hsirepro.papers.hyconet.scores import (
+    METHODS,
+    bf16_note,
+    printed,
+    scores,
+    verdict_note,
+    yardsticks_note,
+)
 from hsirepro.params import Parameter, check_chapter
 from hsirepro.records import RecordStore
 from hsirepro.report import (
     comparison_table,
+    places_table,
     plot_psf,
     plot_recorded,
     plot_scene,
     plot_srf,
     provenance_line,
     run_table,
+    widths_table,
 )
 
-METHODS = ("bicubic", *TABLE_METHODS)
-RANKED = ("mPSNR", "mSAM", "ERGAS")
 SCHEMA = {
     **PARAMETERS,
     "methods": Parameter(
@@ -224,46 +227,10 @@ beside_the_paper("V", "houston-2018-crop")
 
 
 # %%
-def three_widths(name: str, crop: str) -> str:
-    """Return a table of the mPSNR by method and width."""
-    rows = published("hyconet").query(
-        "table == @name and metric == 'mPSNR'"
-    )
-    lines = [
-        f"| {crop} | "
-        + " | ".join(f"σ = {w:g}" for w in SIGMAS)
-        + " | runs |",
-        "|---|" + "---:|" * (len(SIGMAS) + 1),
-    ]
-    for method in METHODS:
-        cells, runs = [], 0
-        for width in SIGMAS:
-            condition = condition_of(width)
-            some = store.find(
-                paper="hyconet",
-                table=name,
-                scene=crop,
-                condition=condition,
-                method=method,
-                profile="paper",
-            )
-            runs += len(some)
-            values = [record.metrics["mPSNR"] for record in some]
-            ours = f"{np.mean(values):.2f}" if values else "—"
-            paper = rows[
-                (rows.method == PUBLISHED_NAMES[method])
-                & (rows.condition == f"psf_{condition}")
-            ].value
-            theirs = f" ({paper.iloc[0]:.2f})" if len(paper) else ""
-            cells.append(ours + theirs)
-        lines.append(f"| {method} | " + " | ".join(cells) + f" | {runs} |")
-    return "\n".join(lines)
-
-
-CROPS = tuple(
-    (name, crop) for name, plan in TABLES.items() for crop in plan.stand_ins
-)
-display(Markdown("\n\n".join(three_widths(*crop) for crop in CROPS)))
+recorded = scores(store)
+CROPS = [crop for plan in TABLES.values() for crop in plan.stand_ins]
+for crop in CROPS:
+    display(widths_table(recorded, crop, METHODS, printed(table_of(crop))))
 
 # %% [markdown]
 # ### HyCoNet's place
@@ -273,46 +240,7 @@ display(Markdown("\n\n".join(three_widths(*crop) for crop in CROPS)))
 
 
 # %%
-def places(name: str, crop: str) -> list[str]:
-    """Return HyCoNet's place among the methods, a line per width."""
-    lines = []
-    for width in SIGMAS:
-        means = {}
-        for method in METHODS:
-            some = store.find(
-                paper="hyconet",
-                table=name,
-                scene=crop,
-                condition=condition_of(width),
-                method=method,
-                profile="paper",
-            )
-            if some:
-                means[method] = {
-                    metric: np.mean([r.metrics[metric] for r in some])
-                    for metric in RANKED
-                }
-        if "hyconet" not in means:
-            continue
-        cells = []
-        for metric in RANKED:
-            order = sorted(
-                means,
-                key=lambda method: means[method][metric],
-                reverse=BETTER[metric] == "higher",
-            )
-            best = "" if order[0] == "hyconet" else f" (1: {order[0]})"
-            cells.append(f"{order.index('hyconet') + 1}{best}")
-        row = " | ".join(cells)
-        lines.append(f"| {crop} | {width:g} | {row} | {len(means)} |")
-    return lines
-
-
-lines = [f"| crop | σ | {' | '.join(RANKED)} | methods |"]
-lines += ["|---|---:|" + "---:|" * (len(RANKED) + 1)]
-for crop in CROPS:
-    lines += places(*crop)
-display(Markdown("\n".join(lines)))
+places_table(recorded, "hyconet", METHODS, ("mPSNR", "mSAM", "ERGAS"))
 
 # %% [markdown]
 # ## What bfloat16 costs
@@ -322,34 +250,7 @@ display(Markdown("\n".join(lines)))
 
 
 # %%
-def cost_of_bf16(name: str, crop: str) -> str:
-    """Compare bf16 with fp32 at one seed, and that with two seeds of fp32."""
-    place = {"paper": "hyconet", "table": name, "scene": crop}
-    place |= {"condition": "sigma=0.5", "profile": "paper"}
-    full = {
-        record.key.seed: record.metrics["mPSNR"]
-        for record in store.find(**place, method="hyconet")
-    }
-    short = {
-        record.key.seed: record.metrics["mPSNR"]
-        for record in store.find(**place, method="hyconet-bf16")
-    }
-    both = sorted(full.keys() & short.keys())
-    if not both:
-        return f"- **{crop}**: not recorded in both precisions."
-    change = ", ".join(
-        f"{short[seed] - full[seed]:+.2f} dB" for seed in both
-    )
-    seeds = max(full.values()) - min(full.values())
-    other = (
-        f"{len(full)} seeds of fp32 are {seeds:.2f} dB apart"
-        if len(full) > 1
-        else "there is one seed of fp32, so its spread is not known"
-    )
-    return f"- **{crop}**: bf16 changes the mPSNR by {change}; {other}."
-
-
-display(Markdown("\n".join(cost_of_bf16(*crop) for crop in CROPS)))
+display(Markdown("\n".join(bf16_note(recorded, crop) for crop in CROPS)))
 
 # %% [markdown]
 # What HyCoNet learned of the two cameras on the Houston crop, beside what made the images:
@@ -395,48 +296,6 @@ display(Markdown("\n".join(lines)))
 
 
 # %%
-def verdict(name: str, crop: str) -> str:
-    """Say who has the highest mPSNR on one crop, and how far ahead."""
-    place = {"paper": "hyconet", "table": name, "scene": crop}
-    scores, lacking = {}, []
-    for method in METHODS:
-        seeds = store.find(
-            **place, condition="sigma=0.5", method=method, profile="paper"
-        )
-        if seeds:
-            scores[method] = np.mean([r.metrics["mPSNR"] for r in seeds])
-        else:
-            lacking.append(method)
-    head = f"- **{crop}**, standing in for {TABLES[name].dataset}"
-    if len(scores) < 2:
-        return f"{head}: not decidable, nothing to compare is recorded."
-    first, second = sorted(scores, key=scores.get, reverse=True)[:2]
-    ahead = f"{first} has {scores[first]:.2f} dB, {second} {scores[second]:.2f} dB"
-    if lacking:
-        return f"{head}: without {', '.join(lacking)}, {ahead}."
-    word = "holds" if first == "hyconet" else "fails"
-    return f"{head}: that HyCoNet has the highest mPSNR *{word}*. {ahead}."
-
-
-def two_yardsticks(name: str, crop: str) -> str:
-    """Say what HyCoNet's error is against the maximum and the mean of a band."""
-    place = {"paper": "hyconet", "table": name, "scene": crop}
-    record = store.best(**place, condition="sigma=0.5", method="hyconet")
-    if record is None:
-        return (
-            f"- **{crop}**: no record of hyconet, so no error to look at."
-        )
-    of_maximum = 100 * 10 ** (-record.metrics["mPSNR"] / 20)
-    of_mean = record.metrics["ERGAS"] * record.settings["ratio"]
-    return (
-        f"- **{crop}**: mPSNR and ERGAS weigh the same errors of HyCoNet with "
-        f"two yardsticks. They are {of_maximum:.1f} % of a band's maximum, "
-        f"which its brightest pixel sets, and {of_mean:.0f} % of a band's "
-        "mean. So a high mPSNR beside a large spectral angle is no "
-        "contradiction."
-    )
-
-
-lines = [verdict(*crop) for crop in CROPS]
-lines += [two_yardsticks(*crop) for crop in CROPS]
+lines = [verdict_note(recorded, crop) for crop in CROPS]
+lines += [yardsticks_note(recorded, crop) for crop in CROPS]
 display(Markdown("\n".join(lines)))

@@ -18,7 +18,6 @@ from hsirepro.papers.cells import fill
 from hsirepro.papers.hyconet import (
     PARAMETERS,
     TABLE_METHODS,
-    condition_of,
     prepare,
     run_cell,
     scene_label,
@@ -26,10 +25,12 @@ from hsirepro.papers.hyconet import (
     study_notes,
     table_of,
 )
+from hsirepro.papers.hyconet.scores import lead_note, scores
 from hsirepro.params import check_chapter
 from hsirepro.records import RecordStore
-from hsirepro.report import plot_variants, run_table
+from hsirepro.report import angles_table, plot_variants, run_table
 
+SMALL = "pavia-university-crop"
 PAVIA, HOUSTON = "pavia-centre-crop", "houston-2018-crop"
 
 _known = set(globals())
@@ -155,39 +156,9 @@ for crop, note, variants in study_notes("mismatch", store):
 
 
 # %%
-def of_the_lead(crop: str, found: dict) -> str:
-    """Say how much of HyCoNet's lead goes when baselines are told the truth."""
-    score = {
-        name: sum(r.metrics["mPSNR"] for r in some) / len(some)
-        for name, some in found.items()
-        if some
-    }
-    ours = store.best_seeds(
-        paper="hyconet",
-        table=table_of(crop),
-        scene=crop,
-        condition=condition_of(0.5),
-        method="hyconet",
-    )
-    if len(score) < len(found) or not ours:
-        return f"- **{crop}**: not decidable, runs are missing."
-    lead = sum(r.metrics["mPSNR"] for r in ours) / len(ours)
-    given = [name for name in score if name.endswith("-given")]
-    before = {n: score[n.replace("-given", "-assumed")] for n in given}
-    gains = [
-        f"{n.removesuffix('-given')} {score[n] - before[n]:+.2f} dB"
-        for n in given
-    ]
-    best = max(given, key=score.get)
-    return (
-        f"- **{crop}**: told the true PSF, {', '.join(gains)}. HyCoNet's lead "
-        f"over the best of them, {best.removesuffix('-given')}, is "
-        f"{lead - score[best]:+.2f} dB; before, it was "
-        f"{lead - max(before.values()):+.2f} dB over the best."
-    )
-
-
-display(Markdown("\n".join(of_the_lead(*one) for one in told.items())))
+recorded = scores(store)
+lines = [lead_note(recorded, *one) for one in told.items()]
+display(Markdown("\n".join(lines)))
 
 # %% [markdown]
 # ## The angle that is not spectral
@@ -198,40 +169,9 @@ display(Markdown("\n".join(of_the_lead(*one) for one in told.items())))
 
 
 # %%
-def two_angles(crop: str) -> str:
-    """Set the spectral angle beside what the released function returns."""
-    lines = [f"| {crop} | mSAM (°) | as released (°) |", "|---|---:|---:|"]
-    pairs = []
-    for method in TABLE_METHODS:
-        record = store.best(
-            paper="hyconet",
-            table=table_of(crop),
-            scene=crop,
-            condition=condition_of(0.5),
-            method=method,
-        )
-        if record is None or "mSAM as released" not in record.metrics:
-            continue
-        angles = record.metrics["mSAM"], record.metrics["mSAM as released"]
-        pairs.append((method, *angles))
-        lines.append(f"| {method} | {angles[0]:.2f} | {angles[1]:.2f} |")
-    if not pairs:
-        return f"**{crop}**: no record holds both angles yet."
-    orders = [
-        [m for m, *_ in sorted(pairs, key=lambda pair: pair[i])]
-        for i in (1, 2)
-    ]
-    same = sum(a == b for a, b in zip(*orders, strict=True))
-    lines += [
-        "",
-        f"The best is {orders[0][0]} by the spectral angle and {orders[1][0]} "
-        f"by the released one; {same} of {len(pairs)} methods keep their "
-        "place in the order.",
-    ]
-    return "\n".join(lines)
-
-
-display(Markdown("\n\n".join(two_angles(c) for c in (PAVIA, HOUSTON))))
+ANGLES = ("mSAM", "mSAM as released")
+for crop in (SMALL, PAVIA, HOUSTON):
+    display(angles_table(recorded, crop, TABLE_METHODS, ANGLES))
 
 # %% [markdown]
 # ## Change me

@@ -1,0 +1,117 @@
+"""Tables of scores: methods by width of the point spread, their places, and two metrics compared.
+
+They take the frame of :func:`hsirepro.papers.hyconet.scores.scores`, which has one run a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from hsirepro.metrics import BETTER
+from hsirepro.report import render
+from hsirepro.report.runs import RunTable
+from hsirepro.report.tables import DASH
+
+
+def widths_table(
+    frame: pd.DataFrame,
+    scene: str,
+    methods: Sequence[str],
+    printed: Mapping[tuple[str, float], float],
+) -> RunTable:
+    """Set the mean mPSNR of every method beside what the paper prints, a column per width.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns ``scene``, ``sigma``, ``method`` and ``mPSNR``.
+    scene : str
+        The crop to show.
+    methods : sequence of str
+        Rows, in this order.
+    printed : mapping of (str, float) to float
+        The paper's value by method and width, where it prints one.
+    """
+    here = frame[frame.scene == scene]
+    sigmas = sorted({sigma for _, sigma in printed} | set(here.sigma))
+    means = here.groupby(["method", "sigma"]).mPSNR.mean()
+
+    def cell(method: str, sigma: float) -> str:
+        ours, theirs = means.get((method, sigma)), printed.get((method, sigma))
+        text = DASH if ours is None else f"{ours:.2f}"
+        return text if theirs is None else f"{text} ({theirs:.2f})"
+
+    rows = [
+        [method, *(cell(method, sigma) for sigma in sigmas), str((here.method == method).sum())]
+        for method in methods
+    ]
+    caption = f"mPSNR (dB) on {scene}, and in brackets what the paper prints"
+    header = ["method", *(f"σ = {sigma:g}" for sigma in sigmas), "runs"]
+    return RunTable(caption, render.Layout(caption, header, [("", rows)], []))
+
+
+def places_table(
+    frame: pd.DataFrame, method: str, rivals: Sequence[str], metrics: Sequence[str]
+) -> RunTable:
+    """Show which place a method takes among its rivals, by each metric; 1 is best.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns ``scene``, ``sigma``, ``method`` and the metrics.
+    method : str
+        The one whose places are shown.
+    rivals : sequence of str
+        Methods that are ranked with it, where they are recorded.
+    metrics : sequence of str
+        A column each; the first is named where it is not ``method``.
+    """
+    ranked = frame[frame.method.isin([method, *rivals])]
+    bodies: dict[str, list[list[str]]] = {}
+    for (scene, sigma), rows in ranked.groupby(["scene", "sigma"], sort=False):
+        means = rows.groupby("method")[list(metrics)].mean()
+        if method not in means.index:
+            continue
+        cells = []
+        for metric in metrics:
+            order = means[metric].sort_values(ascending=BETTER[metric] == "lower").index.tolist()
+            first = "" if order[0] == method else f" (1: {order[0]})"
+            cells.append(f"{order.index(method) + 1}{first}")
+        bodies.setdefault(str(scene), []).append([f"σ = {sigma:g}", *cells, str(len(means))])
+    caption = f"Place of {method} by crop and width"
+    layout = render.Layout(caption, ["width", *metrics, "methods"], list(bodies.items()), [])
+    return RunTable(caption, layout)
+
+
+def angles_table(
+    frame: pd.DataFrame, scene: str, methods: Sequence[str], pair: tuple[str, str]
+) -> RunTable:
+    """Set two measures of one thing side by side, and say whether they order methods alike.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns ``scene``, ``method`` and the pair, in degrees, less is better.
+    scene : str
+    methods : sequence of str
+        Rows, in this order; those that lack one of the pair are left out.
+    pair : (str, str)
+        Names of the two columns.
+    """
+    here = frame[(frame.scene == scene) & frame.method.isin(methods)].dropna(subset=list(pair))
+    means = here.groupby("method")[list(pair)].mean()
+    kept = [method for method in methods if method in means.index]
+    rows = [[method, *(f"{means[name][method]:.2f}" for name in pair)] for method in kept]
+    note = "No record holds both yet."
+    if kept:
+        orders = [sorted(kept, key=means[name].__getitem__) for name in pair]
+        same = sum(a == b for a, b in zip(*orders, strict=True))
+        note = (
+            f"The best is {orders[0][0]} by the first and {orders[1][0]} by the second; {same} of "
+            f"{len(kept)} methods keep their place in the order."
+        )
+    caption = f"{pair[0]} and {pair[1]} on {scene}"
+    header = ["method", *(f"{name} (°)" for name in pair)]
+    return RunTable(caption, render.Layout(caption, header, [("", rows)], [note]))

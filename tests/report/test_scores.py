@@ -1,0 +1,59 @@
+"""Tables of scores: means where there are runs, dashes where not, places by the right direction."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hsirepro.report import angles_table, places_table, widths_table
+
+COLUMNS = ["scene", "sigma", "method", "mPSNR", "mSAM", "as released"]
+
+
+def frame(*rows: tuple) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+RUNS = frame(
+    ("a crop", 0.5, "ours", 40.0, 5.0, 1.0),
+    ("a crop", 0.5, "ours", 42.0, 7.0, 1.0),
+    ("a crop", 0.5, "gsa", 30.0, 4.0, 2.0),
+    ("a crop", 2.0, "gsa", 33.0, 4.0, None),
+    ("another", 0.5, "ours", 20.0, 9.0, 1.0),
+    ("another", 0.5, "gsa", 21.0, 8.0, 2.0),
+)
+
+
+def test_widths_show_means_beside_the_paper_and_count_runs():
+    table = widths_table(RUNS, "a crop", ["ours", "gsa", "fuse"], {("gsa", 0.5): 31.25})
+    assert table.layout.header == ["method", "σ = 0.5", "σ = 2", "runs"]
+    assert table.layout.bodies == [
+        (
+            "",
+            [
+                ["ours", "41.00", "—", "2"],
+                ["gsa", "30.00 (31.25)", "33.00", "2"],
+                ["fuse", "—", "—", "0"],
+            ],
+        )
+    ]
+
+
+def test_places_know_which_way_is_better():
+    """First by mPSNR, second by the angle; a width without the method has no row."""
+    table = places_table(RUNS, "ours", ["ours", "gsa"], ["mPSNR", "mSAM"])
+    assert table.layout.bodies == [
+        ("a crop", [["σ = 0.5", "1", "2 (1: gsa)", "2"]]),
+        ("another", [["σ = 0.5", "2 (1: gsa)", "2 (1: gsa)", "2"]]),
+    ]
+
+
+def test_angles_leave_out_what_lacks_one_of_them():
+    table = angles_table(RUNS, "a crop", ["gsa", "ours", "fuse"], ("mSAM", "as released"))
+    assert table.layout.bodies == [("", [["gsa", "4.00", "2.00"], ["ours", "6.00", "1.00"]])]
+    (note,) = table.layout.notes
+    assert note.startswith("The best is gsa by the first and ours by the second; 0 of 2")
+
+
+def test_angles_of_nothing_say_so():
+    (note,) = angles_table(RUNS, "elsewhere", ["gsa"], ("mSAM", "as released")).layout.notes
+    assert note == "No record holds both yet."
