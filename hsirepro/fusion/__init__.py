@@ -83,7 +83,7 @@ class Fused:
     ----------
     cube : xarray.DataArray, dims (y, x, wavelength)
         In the units of the hyperspectral input.
-    curves, learned, settings
+    curves, learned, settings, earlier_s
         As in :class:`~hsirepro.fusion.outcome.Outcome`.
     """
 
@@ -91,6 +91,7 @@ class Fused:
     curves: dict[str, np.ndarray]
     learned: dict[str, Tensor]
     settings: dict[str, object]
+    earlier_s: float = 0.0
 
 
 def fuse(
@@ -174,7 +175,7 @@ def fuse(
     )
     cube = from_tensor(outcome.image.mul_(scale), hsi, method=name)  # in place: it may be large
     settings_used = {**outcome.settings, "scale": scale}
-    return Fused(cube, outcome.curves, outcome.learned, settings_used)
+    return Fused(cube, outcome.curves, outcome.learned, settings_used, outcome.earlier_s)
 
 
 def _check_settings(name: str, settings: dict[str, object]) -> None:

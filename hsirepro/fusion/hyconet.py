@@ -382,6 +382,7 @@ def hyconet(
         curves=curves,
         learned=findings(net, low, high, (height, width)),
         settings={"preset": preset, **asdict(config)},
+        earlier_s=run.earlier_s,
     )
 
 

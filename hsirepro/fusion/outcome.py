@@ -22,9 +22,12 @@ class Outcome:
         Kernels, responses, endmembers: whatever the method estimates.
     settings : dict
         Every setting that was in force.
+    earlier_s : float
+        Seconds spent before this call, where it went on from a checkpoint.
     """
 
     image: Tensor
     curves: dict[str, np.ndarray] = field(default_factory=dict)
     learned: dict[str, Tensor] = field(default_factory=dict)
     settings: dict[str, object] = field(default_factory=dict)
+    earlier_s: float = 0.0

@@ -8,6 +8,7 @@ iteration and returns the loss terms.
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +93,8 @@ class TrainingRun:
         Iterations between two entries of ``curves``.
     watch : callable, optional
         Returns further values for ``curves`` at each entry; they are not part of the loss.
+    earlier_s : float
+        Seconds of a resumed run up to the checkpoint that it goes on from.
     """
 
     model: nn.Module
@@ -106,12 +109,15 @@ class TrainingRun:
     watch: Callable[[], dict[str, float]] | None = None
     done: int = 0
     curves: dict[str, list[float]] = field(default_factory=dict)
+    earlier_s: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
 
     def state(self) -> dict[str, Any]:
         """Return everything that the rest of the run depends on."""
         state: dict[str, Any] = {
             "fingerprint": self.fingerprint,
             "done": self.done,
+            "seconds": self.earlier_s + time.perf_counter() - self.started,
             "curves": self.curves,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -134,6 +140,8 @@ class TrainingRun:
         if "rng_cuda" in state and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["rng_cuda"])
         self.done, self.curves = state["done"], state["curves"]
+        # A checkpoint from before there was a clock counts from here.
+        self.earlier_s = state.get("seconds", 0.0)
         return True
 
 

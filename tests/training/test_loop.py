@@ -120,6 +120,21 @@ def test_finished_run_is_not_run_again(tmp_path):
     assert everything(again)[:-1] == everything(run)[:-1]
 
 
+def test_time_of_a_resumed_run_is_that_of_all_its_legs(tmp_path):
+    """A record of a run that was broken off would else show the last minute only."""
+    hour = 3600.0
+    for legs in (1, 2):
+        run = new_run(tmp_path / "run.ckpt")
+        run.started -= hour
+        with pytest.raises(Stop):
+            train(run, gradients_of(run, fail_at=15 * legs))
+        state = load_checkpoint(tmp_path / "run.ckpt", "a run")
+        assert legs * hour <= state["seconds"] < (legs + 0.5) * hour
+    run = new_run(tmp_path / "run.ckpt")
+    finish(run)
+    assert 2 * hour <= run.earlier_s < 2.5 * hour
+
+
 def test_constraints_hold_after_every_step():
     """The projection comes after the step, so that no weight leaves the feasible set."""
     run = new_run()

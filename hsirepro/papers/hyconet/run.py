@@ -186,7 +186,7 @@ def run_cell(
     sources = provenance(
         seed=key.seed,
         data_sha256=str(ready.cube.attrs["sha256"]),
-        wall_time_s=meter.wall_time_s,
+        wall_time_s=fused.earlier_s + meter.wall_time_s,
         peak_memory_mb=meter.peak_memory_mb,
         device=device,
     )
