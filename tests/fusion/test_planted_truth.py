@@ -10,6 +10,8 @@ from hsirepro.metrics import evaluate
 from hsirepro.optics import Degraded, degrade, landsat8_oli
 from hsirepro.scenes import open_scene, wavelengths_nm
 
+pytestmark = pytest.mark.xdist_group("planted truth")  # one training for all laws
+
 ITERATIONS = 250  # a fortieth of the paper's, enough by 8 dB
 
 
