@@ -86,21 +86,28 @@ def places_table(
 
 
 def angles_table(
-    frame: pd.DataFrame, scene: str, methods: Sequence[str], pair: tuple[str, str]
+    frame: pd.DataFrame,
+    scene: str,
+    methods: Sequence[str],
+    pair: tuple[str, str],
+    sigma: float = 0.5,
 ) -> RunTable:
     """Set two measures of one thing side by side, and say whether they order methods alike.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Columns ``scene``, ``method`` and the pair, in degrees, less is better.
+        Columns ``scene``, ``sigma``, ``method`` and the pair, in degrees, less is better.
     scene : str
     methods : sequence of str
         Rows, in this order; those that lack one of the pair are left out.
     pair : (str, str)
         Names of the two columns.
+    sigma : float
+        Width of the point spread, MSI pixels.
     """
-    here = frame[(frame.scene == scene) & frame.method.isin(methods)].dropna(subset=list(pair))
+    here = frame[(frame.scene == scene) & (frame.sigma == sigma) & frame.method.isin(methods)]
+    here = here.dropna(subset=list(pair))
     means = here.groupby("method")[list(pair)].mean()
     kept = [method for method in methods if method in means.index]
     rows = [[method, *(f"{means[name][method]:.2f}" for name in pair)] for method in kept]
@@ -112,6 +119,6 @@ def angles_table(
             f"The best is {orders[0][0]} by the first and {orders[1][0]} by the second; {same} of "
             f"{len(kept)} methods keep their place in the order."
         )
-    caption = f"{pair[0]} and {pair[1]} on {scene}"
+    caption = f"{pair[0]} and {pair[1]} on {scene}, σ = {sigma:g}"
     header = ["method", *(f"{name} (°)" for name in pair)]
     return RunTable(caption, render.Layout(caption, header, [("", rows)], [note]))

@@ -18,6 +18,7 @@ RUNS = frame(
     ("a crop", 0.5, "ours", 42.0, 7.0, 1.0),
     ("a crop", 0.5, "gsa", 30.0, 4.0, 2.0),
     ("a crop", 2.0, "gsa", 33.0, 4.0, None),
+    ("a crop", 2.0, "ours", 44.0, 90.0, 80.0),
     ("another", 0.5, "ours", 20.0, 9.0, 1.0),
     ("another", 0.5, "gsa", 21.0, 8.0, 2.0),
 )
@@ -30,7 +31,7 @@ def test_widths_show_means_beside_the_paper_and_count_runs():
         (
             "",
             [
-                ["ours", "41.00", "—", "2"],
+                ["ours", "41.00", "44.00", "3"],
                 ["gsa", "30.00 (31.25)", "33.00", "2"],
                 ["fuse", "—", "—", "0"],
             ],
@@ -40,7 +41,8 @@ def test_widths_show_means_beside_the_paper_and_count_runs():
 
 def test_places_know_which_way_is_better():
     """First by mPSNR, second by the angle; a width without the method has no row."""
-    table = places_table(RUNS, "ours", ["ours", "gsa"], ["mPSNR", "mSAM"])
+    runs = RUNS[~((RUNS.method == "ours") & (RUNS.sigma == 2))]
+    table = places_table(runs, "ours", ["ours", "gsa"], ["mPSNR", "mSAM"])
     assert table.layout.bodies == [
         ("a crop", [["σ = 0.5", "1", "2 (1: gsa)", "2"]]),
         ("another", [["σ = 0.5", "2 (1: gsa)", "2 (1: gsa)", "2"]]),
@@ -48,6 +50,7 @@ def test_places_know_which_way_is_better():
 
 
 def test_angles_leave_out_what_lacks_one_of_them():
+    """Other widths do not count either."""
     table = angles_table(RUNS, "a crop", ["gsa", "ours", "fuse"], ("mSAM", "as released"))
     assert table.layout.bodies == [("", [["gsa", "4.00", "2.00"], ["ours", "6.00", "1.00"]])]
     (note,) = table.layout.notes
