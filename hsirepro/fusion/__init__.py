@@ -1,8 +1,8 @@
 """HSI-MSI fusion: one file per method, one contract for all.
 
-A method takes tensors ``(hsi, msi, *, ratio, srf, psf, seed, device, **settings)`` and returns an
-:class:`~hsirepro.fusion.outcome.Outcome`. :func:`fuse` is the door for labelled cubes: it checks
-the pair, runs a method by name and labels the answer.
+A method takes float32 tensors ``(hsi, msi, *, ratio, srf, psf, seed, device, **settings)`` and
+returns an :class:`~hsirepro.fusion.outcome.Outcome`. :func:`fuse` is the door for labelled cubes:
+it checks the pair, runs a method by name and labels the answer.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ ITERATIVE = frozenset(
 WHOLE_IMAGE = frozenset({"cnmf", "fuse", "hysure", "lanaras"})
 """Methods that hold maps of the whole image, and refuse a pair for which they do not fit.
 
-All others work in tiles: beside the pair and the answer, what they hold does not grow with the
-image.
+All others work in tiles: beside the pair, the answer and at most a copy of the MSI or some maps
+of its size, what they hold does not grow with the image.
 """
 
 

@@ -64,7 +64,7 @@ def cnmf(
     endmembers: int | None = None,
     iterations: int = 200,
     tolerance: float = 1e-8,
-    response: Response = "estimated",
+    response: Response = "hysure",
     spread: Spread = "assumed",
     **unused: object,
 ) -> Outcome:
@@ -92,9 +92,9 @@ def cnmf(
     tolerance : float
         Relative change of the objective at which a pass ends. As in the toolbox, the pass over
         nothing but the abundances of the MSI does not look at it.
-    response : {"estimated", "hysure", "given"}
+    response : {"hysure", "covered", "estimated", "given"}
         Spectral response; see :func:`~hsirepro.fusion.estimation.pair_optics`.
-    spread : {"assumed", "hysure", "given"}
+    spread : {"assumed", "review", "hysure", "given"}
         Point spread; see :func:`~hsirepro.fusion.estimation.pair_optics`.
     **unused
         ``device`` of the fusion contract: not needed.

@@ -1,30 +1,34 @@
 """What a fusion method believes of the sensors: their spectral response and point spread.
 
-HyCoNet learns both. The methods it is compared with are told both, and what they are told is part
-of the comparison [1]_: the paper estimates the response from the image pair, and assumes a
-Gaussian point spread as wide as the ratio, whatever blurred the scene. Here
+HyCoNet learns both, and knows which HSI bands an MSI band covers. The methods it is compared with
+are told both, and what they are told is part of the comparison. The response of an MSI band y is
 
-* the response of an MSI band y comes from a non-negative quadratic programme with an offset [2]_,
+* ``hysure``: HySure's regularised least squares on the covered bands, as the paper says
+  ([1]_, section IV-H: its comparison is fair because nobody knows more than the coverage);
+* ``estimated``: a non-negative quadratic programme with an offset on all bands [2]_,
 
       min_{r >= 0, c}  || Z^T r + c - PSF(y) ||^2,
 
-  after which c is taken off the band, or from HySure's regularised least squares, or is given;
-* the point spread is assumed, with a full width at half maximum equal to the ratio, or estimated
-  as HySure does, or is given.
+  after which c is taken off the band. So does the toolbox of the review, which the paper runs,
+  and the responses that its authors released look like it: not negative, and of no fixed sum;
+* ``covered``: the same programme on the covered bands;
+* ``given``: the true one.
 
-The paper says that the assumed kernel is as large as the ratio; the toolbox of the review, which
-it runs, uses one of twice the size.
+The point spread is assumed to be a Gaussian with a full width at half maximum equal to the ratio,
+whatever blurred the scene; or is estimated as HySure does, or is given. The paper says that the
+assumed kernel is as large as the ratio; the toolbox uses one of twice the size.
 
 References
 ----------
 .. [1] K. Zheng et al., "Coupled convolutional neural network with adaptive response function
-   learning for unsupervised hyperspectral super resolution", IEEE TGRS 59(3), 2021, section IV-C.
+   learning for unsupervised hyperspectral super resolution", IEEE TGRS 59(3), 2021.
 .. [2] N. Yokoya, N. Mayumi, A. Iwasaki, "Cross-calibration for data fusion of EO-1/Hyperion and
    Terra/ASTER", IEEE J. Sel. Topics Appl. Earth Observ. Remote Sens. 6(2), 2013.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -36,7 +40,7 @@ from torch import Tensor
 from hsirepro.errors import ParameterError, suggest
 from hsirepro.optics import PointSpread, SpectralResponse, gaussian_kernel
 
-Response = Literal["estimated", "hysure", "given"]
+Response = Literal["hysure", "covered", "estimated", "given"]
 Spread = Literal["assumed", "review", "hysure", "given"]
 FWHM = 2.0 * float(np.sqrt(2.0 * np.log(2.0)))  # full width at half maximum, in sigmas
 
@@ -53,14 +57,11 @@ class PairOptics:
         From the grid of the MSI to that of the HSI.
     msi : Tensor, shape (l, H, W)
         The MSI, less the offset that the estimate found; not negative.
-    error : Tensor, shape (l,)
-        RMSE of the response's prediction over the mean of each MSI band.
     """
 
     response: Tensor
     spread: PointSpread
     msi: Tensor
-    error: Tensor
 
 
 def pair_optics(
@@ -70,7 +71,7 @@ def pair_optics(
     ratio: int,
     srf: SpectralResponse | None = None,
     psf: PointSpread | None = None,
-    response: Response = "estimated",
+    response: Response = "hysure",
     spread: Spread = "assumed",
 ) -> PairOptics:
     """Return the optics that a method is told, by the names of its settings.
@@ -82,9 +83,10 @@ def pair_optics(
     ratio : int
         Ground sampling distance of ``hsi`` over that of ``msi``.
     srf, psf : optional
-        The true ones, used where a setting is ``"given"``.
-    response : {"estimated", "hysure", "given"}
-        Non-negative quadratic programme, regularised least squares, or ``srf``.
+        The true ones, used where a setting is ``"given"``; of ``srf``, the coverage also
+        otherwise, where an estimate keeps to it.
+    response : {"hysure", "covered", "estimated", "given"}
+        See above. Without ``srf`` no coverage is known, and HySure's estimate takes all bands.
     spread : {"assumed", "review", "hysure", "given"}
         Gaussian as wide as the ratio, in a window of the paper's or of the review's size;
         HySure's estimate; or ``psf``.
@@ -103,27 +105,32 @@ def pair_optics(
     known = review_spread(ratio) if spread == "review" else assumed_spread(ratio)
     if spread == "given" and psf is not None:
         known = psf
-    low = known(msi.double())
+    offset = torch.zeros(len(msi), 1, dtype=torch.float64)
     if response == "given" and srf is not None:
-        matrix, offset = srf.matrix.double(), torch.zeros(len(msi), 1, dtype=torch.float64)
+        matrix = srf.matrix.double()
     elif response == "hysure":
-        from hsirepro.fusion.hysure_estimation import regularised_response
-
-        matrix = regularised_response(hsi, msi, ratio)
-        offset = torch.zeros(len(msi), 1, dtype=torch.float64)
+        matrix = _hysures_response(hsi, msi, ratio, srf)
     else:
-        matrix, offset = non_negative_response(hsi.flatten(1), low.flatten(1))
+        coverage = srf.coverage if srf is not None and response == "covered" else None
+        low = known(msi.double()).flatten(1)
+        matrix, offset = non_negative_response(hsi.flatten(1), low, coverage)
     if spread == "hysure":
-        from hsirepro.fusion.hysure_estimation import estimated_spread, regularised_response
+        from hsirepro.fusion.hysure_estimation import estimated_spread
 
         # HySure finds the blur with its own response, also where another one is used later.
-        own = matrix if response != "estimated" else regularised_response(hsi, msi, ratio)
+        own = matrix if response in ("hysure", "given") else _hysures_response(hsi, msi, ratio, srf)
         known = estimated_spread(hsi, msi, ratio, own)
-    residual = matrix @ hsi.flatten(1).double() + offset - low.flatten(1)
-    tiny = torch.finfo(torch.float64).tiny
-    error = residual.square().mean(dim=1).sqrt() / low.flatten(1).mean(dim=1).clamp_min(tiny)
     corrected = (msi - offset[:, :, None].to(msi.dtype)).clamp_min(0.0)
-    return PairOptics(matrix, known, corrected, error)
+    return PairOptics(matrix, known, corrected)
+
+
+def _hysures_response(hsi: Tensor, msi: Tensor, ratio: int, srf: SpectralResponse | None) -> Tensor:
+    """Return HySure's estimate, on the covered bands where the coverage is known."""
+    from hsirepro.fusion.hysure_estimation import regularised_response
+
+    if srf is None:
+        return regularised_response(hsi, msi, ratio)
+    return regularised_response(hsi, msi, ratio, coverage=srf.coverage, wavelengths=srf.wavelengths)
 
 
 def assumed_spread(ratio: int) -> PointSpread:
@@ -153,7 +160,9 @@ def review_spread(ratio: int) -> PointSpread:
     return PointSpread(gaussian_kernel(2 * ratio - ratio % 2, ratio / FWHM), ratio)
 
 
-def non_negative_response(pixels: Tensor, bands: Tensor) -> tuple[Tensor, Tensor]:
+def non_negative_response(
+    pixels: Tensor, bands: Tensor, coverage: Sequence[tuple[int, int]] | None = None
+) -> tuple[Tensor, Tensor]:
     """Solve the quadratic programme of the module for every MSI band.
 
     Parameters
@@ -162,6 +171,8 @@ def non_negative_response(pixels: Tensor, bands: Tensor) -> tuple[Tensor, Tensor
         Hyperspectral pixels.
     bands : Tensor, shape (l, N)
         The same pixels in the MSI bands, blurred to the grid of the HSI.
+    coverage : sequence of (int, int), optional
+        First and last HSI band (inclusive) that each MSI band may see; all by default.
 
     Returns
     -------
@@ -175,8 +186,11 @@ def non_negative_response(pixels: Tensor, bands: Tensor) -> tuple[Tensor, Tensor
     # programme, and QR leaves L equations of the N.
     q, r = torch.linalg.qr((x - centre).T)
     target = (q.T @ (bands.double() - middle).T).numpy()
-    rows = [nnls(r.numpy(), column, maxiter=50 * len(x))[0] for column in target.T]
-    response = torch.from_numpy(np.stack(rows))
+    response = torch.zeros(len(bands), len(x), dtype=torch.float64)
+    ranges = coverage or [(0, len(x) - 1)] * len(bands)
+    for row, column, (first, last) in zip(response, target.T, ranges, strict=True):
+        seen = slice(first, last + 1)
+        row[seen] = torch.from_numpy(nnls(r[:, seen].numpy(), column, maxiter=50 * len(x))[0])
     return response, middle - response @ centre
 
 
@@ -184,9 +198,9 @@ def _check(setting: str, value: str, allowed: object, needed: object) -> None:
     options = get_args(allowed)
     if value not in options:
         raise ParameterError(f"{setting} cannot be {value!r}.", hint=suggest(str(value), options))
-    if value == "given" and needed is None:
+    if value in ("given", "covered") and needed is None:
         name = {"response": "srf", "spread": "psf"}[setting]
         raise ParameterError(
-            f"{setting}='given', but no {name} was given.",
+            f"{setting}={value!r}, but no {name} was given.",
             next_step=f"pass {name}=..., or take {setting}={options[0]!r}",
         )

@@ -19,7 +19,7 @@ non-negative least squares of each pixel on the whole dictionary, by Lawson and 
 
 The dictionary is learned as in ``dictionary.py``, in units of the largest HSI pixel, so that e
 has no unit. In the toolbox it has as many atoms as bands and e = 0.01; [1]_ takes 300 and 1e-8.
-The response is needed (an estimated one by default), the point spread only to estimate it.
+The response is needed; the point spread only where the response is estimated through it.
 
 References
 ----------
@@ -61,8 +61,8 @@ def g_somp(
     progress: bool = False,
     atoms: int | None = None,
     error: float = 0.01,
-    iterations: int = 100,
-    response: Response = "estimated",
+    iterations: int = 300,
+    response: Response = "hysure",
     spread: Spread = "assumed",
     **unused: object,
 ) -> Outcome:
@@ -91,9 +91,9 @@ def g_somp(
         the HSI is 1.
     iterations : int
         Batches that the dictionary learns from; 0 takes pixels for atoms.
-    response : {"estimated", "hysure", "given"}
+    response : {"hysure", "covered", "estimated", "given"}
         Spectral response; see :func:`~hsirepro.fusion.estimation.pair_optics`.
-    spread : {"assumed", "hysure", "given"}
+    spread : {"assumed", "review", "hysure", "given"}
         Point spread; see :func:`~hsirepro.fusion.estimation.pair_optics`.
     **unused
         ``device`` of the fusion contract: not needed.
@@ -137,11 +137,11 @@ def g_somp_pursuit(
     progress: bool = False,
     atoms: int | None = None,
     error: float = 0.01,
-    iterations: int = 100,
+    iterations: int = 300,
     patch: int = 8,
     atoms_per_round: int = 20,
     shrink: float = 0.99,
-    response: Response = "estimated",
+    response: Response = "hysure",
     spread: Spread = "assumed",
     **unused: object,
 ) -> Outcome:
@@ -152,8 +152,8 @@ def g_somp_pursuit(
     Parameters
     ----------
     patch : int
-        Side of a patch, MSI pixels. Where it does not divide the image, the last patches are
-        filled up with the pixels of the border.
+        Side of a patch, MSI pixels; 8 in the authors' demonstration, 4 in the review. Where it
+        does not divide the image, the last patches are filled up with the pixels of the border.
     atoms_per_round : int
         Atoms that enter the support of a patch in each round.
     shrink : float

@@ -44,7 +44,7 @@ from hsirepro.fusion.hyconet_findings import findings
 from hsirepro.fusion.hyconet_presets import HyCoNetConfig, configure
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.optics import PointSpread, SpectralResponse
-from hsirepro.training import TrainingRun, launch, train
+from hsirepro.training import TrainingRun, launch, own_randomness, train
 
 WIDTHS = (128, 256, 512)  # hidden channels of both encoders, Fig. 2
 
@@ -281,6 +281,7 @@ def accumulate(
     return total
 
 
+@own_randomness()
 def hyconet(
     hsi: Tensor,
     msi: Tensor,
@@ -311,9 +312,10 @@ def hyconet(
     psf : PointSpread, optional
         Not used: the method learns it.
     seed : int
-        Seeds the weights; the same seed gives the same bytes on one CPU.
+        Seeds the weights; the same seed gives the same bytes on one CPU. The random generators
+        of Python, NumPy and torch are left as they were.
     device : str
-        ``"cpu"`` or ``"cuda"``.
+        ``"cpu"``, ``"cuda"`` or ``"auto"``.
     preset : str
         A key of :data:`PRESETS`.
     checkpoint : Path, optional

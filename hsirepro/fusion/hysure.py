@@ -12,7 +12,9 @@ on the same pixels. Nothing asks the maps to be positive or to sum to one: E is 
 The alternating direction method of multipliers (ADMM) of ``hysure_admm.py`` solves it.
 
 Response and blur are estimated by :mod:`hsirepro.fusion.hysure_estimation`, or told. The review
-[2]_ estimates both so, and then overwrites the response by its own estimate; so do the defaults.
+[2]_ estimates both so, and then overwrites the response by its own estimate, on all bands; with
+``response="estimated"`` so does this. The paper's comparison uses HySure's own, on the covered
+bands, and so do the defaults.
 Its 30 endmembers are many for 46 bands, and ill-conditioned; the authors took 10. Where
 the rank of the HSI is lower, so is their number.
 
@@ -51,7 +53,7 @@ def hysure(
     psf: PointSpread | None = None,
     seed: int = 0,
     progress: bool = False,
-    response: Response = "estimated",
+    response: Response = "hysure",
     spread: Spread = "hysure",
     endmembers: int = 30,
     tau: float = 1e-3,

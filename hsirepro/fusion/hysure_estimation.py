@@ -6,8 +6,9 @@ blurred so widely that the point spread between them no longer matters [1]_:
 
     r_b = (Z Z^T + lambda D^T D)^-1 Z y_b,
 
-with the blurred HSI Z, the blurred and sampled MSI band y_b and first differences D along the
-bands. Then the kernel, with P_n the patch of an MSI band around HSI pixel n:
+with the bands Z of the blurred HSI that y_b covers, the blurred and sampled MSI band y_b, and
+first differences D along the bands, but not across a gap in the spectrum. Then the kernel, with
+P_n the patch of an MSI band around HSI pixel n:
 
     k = (sum_bn P_n P_n^T + lambda (D_h^T D_h + D_v^T D_v))^-1 sum_bn P_n (r_b Z)_n,
 
@@ -15,9 +16,10 @@ over the HSI pixels whose patch lies inside the image, with the HSI projected on
 singular vectors. Rows of the response and the kernel are divided by their sums; both may be
 negative in places. Images are scaled by the largest HSI pixel, for lambda to have a meaning.
 
-The toolbox of the authors blurs the MSI by 9 x 9 and estimates a kernel of (2r - 1)^2 around one
-pixel of the block. On blocks of even side both have no centre; here they get one more pixel, and
-the point spread is estimated around the middle of the block.
+The toolbox of the authors blurs the MSI by 9 x 9, with borders that wrap around, and estimates a
+kernel of (2r - 1)^2 around one pixel of the block. On blocks of even side both have no centre;
+here they get one more pixel, the point spread is estimated around the middle of the block, and
+borders are mirrored.
 
 References
 ----------
@@ -28,6 +30,9 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -36,11 +41,18 @@ from hsirepro.fusion.estimation import assumed_spread
 from hsirepro.optics import PointSpread
 
 _WINDOW = 9  # high-resolution pixels, of the blur that hides the point spread
+GAP = 1.5  # median steps between band centres: what is wider is a gap in the spectrum
 _TINY = torch.finfo(torch.float64).tiny
 
 
 def regularised_response(
-    hsi: Tensor, msi: Tensor, ratio: int, *, smoothing: float = 10.0
+    hsi: Tensor,
+    msi: Tensor,
+    ratio: int,
+    *,
+    coverage: Sequence[tuple[int, int]] | None = None,
+    wavelengths: np.ndarray | None = None,
+    smoothing: float = 10.0,
 ) -> Tensor:
     """Estimate the spectral response.
 
@@ -50,6 +62,10 @@ def regularised_response(
     msi : Tensor, shape (l, h * ratio, w * ratio)
     ratio : int
         Ground sampling distance of ``hsi`` over that of ``msi``.
+    coverage : sequence of (int, int), optional
+        First and last HSI band (inclusive) that each MSI band sees; all by default.
+    wavelengths : ndarray, shape (L,), optional
+        Band centres in nm, which tell the gaps; none by default.
     smoothing : float
         Weight lambda of the differences between neighbouring bands.
 
@@ -63,8 +79,19 @@ def regularised_response(
     low = _mean(2 * reach + 1, stride=1)(hsi.double() / scale).flatten(1)
     bands = _mean(_WINDOW + (ratio + 1) % 2, stride=ratio)(msi.double() / scale).flatten(1)
     D = differences(len(low))
-    normal = low @ low.T + smoothing * D.T @ D
-    response: Tensor = bands @ low.T @ torch.linalg.pinv(normal, hermitian=True)
+    if wavelengths is not None and len(D):
+        steps = np.abs(np.diff(wavelengths))
+        D = D[torch.from_numpy(steps <= GAP * np.median(steps))]
+    gram, mixed = low @ low.T, bands @ low.T
+    response = torch.zeros(len(msi), len(low), dtype=torch.float64)
+    for row, right, (first, last) in zip(
+        response, mixed, coverage or [(0, len(low) - 1)] * len(msi), strict=True
+    ):
+        seen = slice(first, last + 1)
+        inside = D[:, seen].abs().sum(dim=1) == 2.0  # both neighbours are covered
+        smooth = D[inside][:, seen]
+        normal = gram[seen, seen] + smoothing * smooth.T @ smooth
+        row[seen] = torch.linalg.pinv(normal, hermitian=True) @ right[seen]
     total = response.sum(dim=1, keepdim=True)
     meaningful = total.abs() > 1e-6 * response.abs().sum(dim=1, keepdim=True)
     return response / total.where(meaningful, torch.ones_like(total))

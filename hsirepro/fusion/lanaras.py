@@ -62,7 +62,7 @@ def lanaras(
     progress: bool = False,
     endmembers: int = 30,
     iterations: int = 200,
-    response: Response = "estimated",
+    response: Response = "hysure",
     spread: Spread = "assumed",
     **unused: object,
 ) -> Outcome:
@@ -86,9 +86,9 @@ def lanaras(
         How many, at most; fewer where the pixels of ``hsi`` differ in fewer directions.
     iterations : int
         Rounds over both factors, at most.
-    response : {"estimated", "hysure", "given"}
+    response : {"hysure", "covered", "estimated", "given"}
         Spectral response; see :func:`~hsirepro.fusion.estimation.pair_optics`.
-    spread : {"assumed", "hysure", "given"}
+    spread : {"assumed", "review", "hysure", "given"}
         Point spread; see :func:`~hsirepro.fusion.estimation.pair_optics`.
     **unused
         ``device`` of the fusion contract: not needed.

@@ -246,7 +246,10 @@ def _joint_classes(joint: Tensor, fractions: Tensor) -> tuple[Tensor, Tensor]:
     covariances = torch.stack([_covariance(joint[:, owner == m]) for m in range(len(fractions))])
     # With no more pixels than variables, a class is too thin for a regression of its own.
     covariances[number <= len(joint)] = within
-    ridge = RIDGE * _covariance(joint).diagonal() + torch.finfo(joint.dtype).tiny
+    variance = _covariance(joint).diagonal()
+    # A dead or constant band has no variance of its own to be a share of.
+    largest = float(variance.max()) or 1.0
+    ridge = RIDGE * variance.where(variance > 1e-12 * largest, variance.new_tensor(largest))
     return means, covariances + ridge.diag()
 
 

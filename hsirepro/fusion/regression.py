@@ -49,7 +49,8 @@ def denoise(image: Tensor) -> Tensor:
     The toolbox of [1]_ does so after its pan-sharpening methods, without an intercept. The
     coefficients of band b are -P[:, b] / P[b, b], with P the inverse of the Gram matrix.
 
-    Beside image and result, it holds ``PIXELS_AT_ONCE`` pixels in float64.
+    Beside image and result, it holds ``PIXELS_AT_ONCE`` pixels in float64. A band alone has no
+    others, and is returned as it is.
 
     Parameters
     ----------
@@ -59,6 +60,8 @@ def denoise(image: Tensor) -> Tensor:
     -------
     Tensor, shape (L, H, W)
     """
+    if len(image) == 1:
+        return image.clone()
     pixels = image.flatten(1)
     gram = torch.zeros(len(image), len(image), dtype=torch.float64)
     for part in torch.split(pixels, PIXELS_AT_ONCE, dim=1):

@@ -23,7 +23,7 @@ solution W_0 of the problem without the HSI, this reads
 the division being one of coarse spectra: the HSI corrects W_0 by its filtered residual. The
 rearrangement is exact, and keeps float64 accurate where lambda is as small as 1e-11.
 
-It needs the spectral response (estimated) and the point spread, on which the answer depends by
+It needs the spectral response and the point spread, on which the answer depends by
 many dB. The toolbox of the review [3]_ has a window of its own for this method, which has no centre
 on a block of even side; here it is told the point spread that the other methods are told. The
 toolbox's prior mean is a spline, here the bicubic interpolation; its scale of 10000, with unit
@@ -65,7 +65,7 @@ def fuse_sylvester(
     ratio: int,
     srf: SpectralResponse | None = None,
     psf: PointSpread | None = None,
-    response: Response = "estimated",
+    response: Response = "hysure",
     spread: Spread = "assumed",
     components: int = 15,
     precision: float = 1e-3,

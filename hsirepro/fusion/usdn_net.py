@@ -99,7 +99,8 @@ class DirichletNet(nn.Module):
         super().__init__()
         pixels, R, y = hsi.flatten(1).T.double(), optics.response, optics.msi.double()
         mean = pixels.mean(dim=0)
-        scale = (pixels - mean).square().mean().sqrt().clamp_min(_TINY)
+        size, deviation = pixels.square().mean().sqrt(), (pixels - mean).square().mean().sqrt()
+        scale = torch.maximum(deviation, 1e-6 * size).clamp_min(_TINY)  # an HSI may be constant
         z = (pixels - mean) / scale
         variance, axes = torch.linalg.eigh(R @ z.T @ z @ R.T / len(z))
         least = 1e-6 * variance[-1].clamp_min(0.0) + _TINY

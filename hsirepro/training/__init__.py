@@ -2,12 +2,14 @@
 
 from hsirepro.training.checkpoint import load_checkpoint, save_checkpoint
 from hsirepro.training.loop import TrainingRun, keep_freed_memory, launch, train
+from hsirepro.training.randomness import own_randomness
 
 __all__ = [
     "TrainingRun",
     "keep_freed_memory",
     "launch",
     "load_checkpoint",
+    "own_randomness",
     "save_checkpoint",
     "train",
 ]

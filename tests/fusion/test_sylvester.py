@@ -175,7 +175,7 @@ def test_settings_and_optics_are_reported():
     hsi, msi = to_tensor(pair.hsi), to_tensor(pair.msi)
     outcome = fuse_sylvester(hsi, msi, ratio=4, psf=pair.psf, spread="given", components=5)
     assert outcome.settings == {
-        "response": "estimated",
+        "response": "hysure",
         "spread": "given",
         "components": 5,
         "precision": 1e-3,

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from inspect import signature
 from itertools import product
 from types import MappingProxyType
 
@@ -72,7 +73,10 @@ WITHOUT: Mapping[str, Mapping[str, object]] = MappingProxyType(
     }
 )
 RELEASED = ("paper", "release-2021", "release-2022")  # presets: the text, and the code twice
-TOLD = ("cnmf", "fuse", "g-somp", "lanaras")  # baselines that are told a point spread
+# Baselines that take a point spread, and a response, as given; uSDN does too, and takes minutes.
+TOLD = ("cnmf", "fuse", "g-somp", "lanaras")
+TOLD_RESPONSE = (*TOLD, "hysure")
+RESPONSES = ("hysure", "covered", "estimated", "given")  # of ``estimation.py``, the default first
 PAVIA, HOUSTON = "pavia-centre-crop", "houston-2018-crop"
 # 48 x 48 pixels: small enough that whole grids of the paper's run length fit a CPU.
 SMALL = "pavia-university-crop"
@@ -166,6 +170,17 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                     **{f"{name}-assumed": _told(name) for name in TOLD},
                     **{f"{name}-review": _told(name, spread="review") for name in TOLD},
                     **{f"{name}-given": _told(name, spread="given") for name in TOLD},
+                }
+            ),
+            STAND_INS,
+        ),
+        "estimators": Study(
+            "what the baselines are told of the spectral response",
+            MappingProxyType(
+                {
+                    f"{name}-{response}": _told(name, response=response)
+                    for response in RESPONSES
+                    for name in TOLD_RESPONSE
                 }
             ),
             STAND_INS,
@@ -287,7 +302,7 @@ def planned(profile: str) -> list[RecordKey]:
     found: list[RecordKey] = []
     tables(SIGMAS[:1], rows, seeds[:1])
     tables(SIGMAS[1:], rows, seeds[:1])
-    for name in ("fig-5", "abundances", "response", "sparsity", "mismatch", "fig-7"):
+    for name in ("mismatch", "estimators", "fig-5", "abundances", "response", "sparsity", "fig-7"):
         for scene in STUDIES[name].scenes:
             found += study_keys(name, scene, profile)
     tables(SIGMAS, rows, seeds)
@@ -312,7 +327,10 @@ def _alike(row: Variant, variant: Variant) -> bool:
 
 def _changes(variant: Variant) -> dict[str, object]:
     if variant.method != "hyconet":
-        return dict(variant.settings)
+        from hsirepro.fusion import METHODS
+
+        taken = signature(METHODS[variant.method]).parameters
+        return {k: v for k, v in variant.settings.items() if v != taken[k].default}
     from hsirepro.fusion.hyconet_presets import configure
 
     settings = dict(variant.settings)
