@@ -7,7 +7,7 @@ missing runs. Runs shorter than the paper's decide nothing: they are named as a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -74,20 +74,34 @@ class Evidence:
         if at not in self.shelf:
             self.shelf[at] = self.store.find(**place, profile=self.profile)
         mine = self.shelf[at]
-        if not mine and key not in self.missing:
-            self.missing.append(key)
+        if not mine:
+            self.lack(key)
         self.found += mine
         return mine
 
+    def by_seed(self, key: RecordKey, metric: str = "mPSNR") -> dict[int, float]:
+        """Return a metric of a cell, seed by seed."""
+        return {r.key.seed: r.metrics[metric] for r in self.records(key) if metric in r.metrics}
+
     def mean(self, key: RecordKey, metric: str = "mPSNR") -> float:
-        """Return a metric averaged over the seeds of a cell; NaN where there is no record."""
-        values = [r.metrics[metric] for r in self.records(key) if metric in r.metrics]
-        return float(np.mean(values)) if values else float("nan")
+        """Return a metric averaged over the seeds of a cell; NaN where no record has it."""
+        return self._mean(key, self.by_seed(key, metric).values())
 
     def mean_array(self, key: RecordKey, name: str) -> float:
-        """Return the mean of a stored array over the seeds of a cell; NaN where there is none."""
-        values = [float(r.arrays[name].mean()) for r in self.records(key) if name in r.arrays]
-        return float(np.mean(values)) if values else float("nan")
+        """Return the mean of a stored array over the seeds of a cell; NaN where none has it."""
+        records = self.records(key)
+        return self._mean(key, [float(r.arrays[name].mean()) for r in records if name in r.arrays])
+
+    def _mean(self, key: RecordKey, values: Iterable[float]) -> float:
+        given = list(values)
+        if not given:
+            self.lack(key)
+        return float(np.mean(given)) if given else float("nan")
+
+    def lack(self, key: RecordKey) -> None:
+        """Remember that a run is missing, or does not hold what was asked for."""
+        if key not in self.missing:
+            self.missing.append(key)
 
     def settle(self) -> None:
         """Say that what was found decides the claim, whatever is missing: a counter-example."""

@@ -22,7 +22,7 @@ COLUMNS = (
 )
 # A paper prints a number once: these columns together name it.
 NAME = ["table", "dataset", "condition", "method", "metric"]
-CLAIM_FIELDS = {"id", "source", "says", "check"}
+CLAIM_FIELDS = {"id", "name", "source", "says", "check"}
 
 
 def papers() -> list[str]:
@@ -78,8 +78,8 @@ def claims(paper: str) -> list[dict[str, str]]:
     Returns
     -------
     list of dict
-        Per claim: ``id``, ``source`` (where the paper says it), ``says`` (in our words) and
-        ``check`` (what has to be true of our records).
+        Per claim: ``id``, ``name`` (a few words), ``source`` (where the paper says it), ``says``
+        (in our words) and ``check`` (what has to be true of our records).
 
     Raises
     ------

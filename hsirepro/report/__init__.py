@@ -30,7 +30,7 @@ from hsirepro.report.own_pair import (
 )
 from hsirepro.report.provenance import provenance_line
 from hsirepro.report.runs import RunTable, plot_recorded, run_table
-from hsirepro.report.scores import angles_table, places_table, widths_table
+from hsirepro.report.scores import angles_table, places_table, told_table, widths_table
 from hsirepro.report.studies import (
     plot_against,
     plot_convergence,
@@ -78,5 +78,6 @@ __all__ = [
     "provenance_line",
     "run_table",
     "stretch_of",
+    "told_table",
     "widths_table",
 ]

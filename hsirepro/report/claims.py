@@ -26,8 +26,10 @@ LACK = re.compile(r"^\d+ runs? (?:is|are) missing\.\s*")
 class Row:
     """A claim on one scene."""
 
+    name: str
     claim: str
     source: str
+    check: str
     scene: str
     verdict: str
     missing: int
@@ -54,7 +56,8 @@ class ClaimsTable:
     def _layout(self) -> render.Layout:
         groups: dict[str, list[Row]] = {}
         for row in self.rows:
-            groups.setdefault(f"{row.claim} ({row.source})", []).append(row)
+            head = f"{row.claim} ({row.source}) It holds if {row.check}."
+            groups.setdefault(head, []).append(row)
         bodies = {claim: _lines(rows) for claim, rows in groups.items()}
         notes = []
         if self.commands:
@@ -99,7 +102,7 @@ class ClaimsBoard:
         lines = [[str(claim), *signs] for claim, *signs in self.signs.itertuples()]
         words = ", ".join(f"{sign} {word}" for word, sign in SIGNS.items())
         return render.Layout(
-            "Claims by stand-in",
+            "Claims by scene",
             ["claim", *self.signs.columns],
             [("", lines)],
             [f"{words}, {DASH} not asked there."],
@@ -123,9 +126,9 @@ def claims_board(verdicts: Iterable[Verdict], texts: Iterable[Mapping[str, str]]
     frame = claims_table(verdicts, texts).to_frame()
     frame["sign"] = frame["verdict"].map(SIGNS)
     signs = frame.pivot_table(
-        index="claim", columns="scene", values="sign", aggfunc="first", sort=False
+        index="name", columns="scene", values="sign", aggfunc="first", sort=False
     )
-    order = list(dict.fromkeys(frame["claim"])), list(dict.fromkeys(frame["scene"]))
+    order = list(dict.fromkeys(frame["name"])), list(dict.fromkeys(frame["scene"]))
     return ClaimsBoard(signs.reindex(index=order[0], columns=order[1]).fillna(DASH))
 
 
@@ -143,8 +146,9 @@ def claims_table(verdicts: Iterable[Verdict], texts: Iterable[Mapping[str, str]]
     Returns
     -------
     ClaimsTable
-        A group per claim, headed by what the paper says and where; in it, a row per scene with
-        the verdict and the evidence. Below, the command that computes missing runs.
+        A group per claim, headed by what the paper says and where, and what decides it; in it, a
+        row per scene with the verdict and the evidence. Below, the command that computes missing
+        runs.
 
     Raises
     ------
@@ -162,8 +166,10 @@ def claims_table(verdicts: Iterable[Verdict], texts: Iterable[Mapping[str, str]]
             )
     rows = tuple(
         Row(
+            name=text["name"],
             claim=text["says"],
             source=text["source"],
+            check=text["check"],
             scene=verdict.scene,
             verdict=verdict.word,
             missing=len(set(verdict.missing)),

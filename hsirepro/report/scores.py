@@ -6,50 +6,103 @@ They take the frame of :func:`hsirepro.papers.hyconet.scores.scores`, which has 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import pandas as pd
 
 from hsirepro.metrics import BETTER
+from hsirepro.records import Record
 from hsirepro.report import render
 from hsirepro.report.runs import RunTable
-from hsirepro.report.tables import DASH
+from hsirepro.report.tables import ARROWS, DASH, UNITS
 
 
 def widths_table(
     frame: pd.DataFrame,
     scene: str,
     methods: Sequence[str],
-    printed: Mapping[tuple[str, float], float],
+    printed: Mapping[str, Mapping[tuple[str, float], float]],
+    units: Mapping[str, str],
 ) -> RunTable:
-    """Set the mean mPSNR of every method beside what the paper prints, a column per width.
+    """Set every method beside what the paper prints, a column per width and a part per metric.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Columns ``scene``, ``sigma``, ``method`` and ``mPSNR``.
+        Columns ``scene``, ``sigma``, ``method`` and the metrics.
     scene : str
-        The crop to show.
+        The one to show.
     methods : sequence of str
         Rows, in this order.
-    printed : mapping of (str, float) to float
-        The paper's value by method and width, where it prints one.
+    printed : mapping of str to (mapping of (str, float) to float)
+        By metric, the paper's value by method and width, where it prints one.
+    units : mapping of str to str
+        Unit of each metric, as in ``PRESETS[paper].units``.
     """
     here = frame[frame.scene == scene]
-    sigmas = sorted({sigma for _, sigma in printed} | set(here.sigma))
-    means = here.groupby(["method", "sigma"]).mPSNR.mean()
+    sigmas = sorted({sigma for cells in printed.values() for _, sigma in cells} | set(here.sigma))
+    bodies = []
+    for metric, theirs in printed.items():
+        rows = [
+            [
+                method,
+                *(
+                    _cell(here, method, sigma, metric, theirs.get((method, sigma)))
+                    for sigma in sigmas
+                ),
+            ]
+            for method in methods
+        ]
+        unit = UNITS.get(units[metric], units[metric])
+        bodies.append((f"{metric} ({unit}), {ARROWS[BETTER[metric]]}", rows))
+    caption = f"{scene}: ours, and in brackets what the paper prints"
+    note = "n counts seeds, where there are several; ± is the sample standard deviation over them."
+    header = ["method", *(f"σ = {sigma:g}" for sigma in sigmas)]
+    return RunTable(caption, render.Layout(caption, header, bodies, [note]))
 
-    def cell(method: str, sigma: float) -> str:
-        ours, theirs = means.get((method, sigma)), printed.get((method, sigma))
-        text = DASH if ours is None else f"{ours:.2f}"
-        return text if theirs is None else f"{text} ({theirs:.2f})"
 
-    rows = [
-        [method, *(cell(method, sigma) for sigma in sigmas), str((here.method == method).sum())]
-        for method in methods
-    ]
-    caption = f"mPSNR (dB) on {scene}, and in brackets what the paper prints"
-    header = ["method", *(f"σ = {sigma:g}" for sigma in sigmas), "runs"]
-    return RunTable(caption, render.Layout(caption, header, [("", rows)], []))
+def _cell(here: pd.DataFrame, method: str, sigma: float, metric: str, theirs: float | None) -> str:
+    values = here[(here.method == method) & (here.sigma == sigma)][metric].dropna()
+    text = f"{values.mean():.2f}" if len(values) else DASH
+    if len(values) > 1:
+        text += f" ± {values.std():.2f}, n = {len(values)}"
+    return text if theirs is None else f"{text} ({theirs:.2f})"
+
+
+def told_table(
+    crops: Mapping[str, Mapping[str, Sequence[Record]]],
+    options: Sequence[str],
+    others: Mapping[str, float],
+    caption: str,
+) -> RunTable:
+    """Show what methods make of what they are told: a row each, a column per option.
+
+    Parameters
+    ----------
+    crops : mapping of str to (mapping of str to sequence of Record)
+        By crop and by variant, which is named ``METHOD-OPTION``.
+    options : sequence of str
+        Columns, in this order.
+    others : mapping of str to float
+        By crop, the mPSNR of HyCoNet, which is told none of this.
+    caption : str
+    """
+    bodies = []
+    for crop, variants in crops.items():
+        methods = dict.fromkeys(name.rpartition("-")[0] for name in variants)
+        rows = [
+            [name, *(_mean(variants.get(f"{name}-{one}")) for one in options)] for name in methods
+        ]
+        ours = f"{others[crop]:.2f}" if crop in others else DASH
+        bodies.append(
+            (crop, [*rows, ["hyconet, which learns it", ours, *[""] * (len(options) - 1)]])
+        )
+    header = ["mPSNR (dB)", *options]
+    return RunTable(caption, render.Layout(caption, header, bodies, []))
+
+
+def _mean(records: Sequence[Record] | None) -> str:
+    return f"{fmean(r.metrics['mPSNR'] for r in records):.2f}" if records else DASH
 
 
 def places_table(

@@ -169,4 +169,4 @@ def test_fused_pixels_explain_the_msi():
     fused = fuse("g-somp", pair.hsi, pair.msi, response="given", spread="given", **optics).cube
     seen = fused.values @ pair.srf.matrix.numpy().T
     error = np.sqrt(np.square(seen - pair.msi.values).mean())
-    assert error < 0.02 * pair.msi.values.mean()
+    assert error < 0.03 * pair.msi.values.mean()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,11 +11,11 @@ import pytest
 from hsirepro.papers.claims import decide
 from hsirepro.papers.hyconet import SIGMAS, TABLE_METHODS, keys, study_keys
 from hsirepro.papers.hyconet.claims import DECISIONS, decided
-from hsirepro.papers.hyconet.studies import ENDMEMBERS, PENALTIES, WEIGHTS, WITHOUT
+from hsirepro.papers.hyconet.studies import ENDMEMBERS, GAMMAS, PENALTIES, WEIGHTS, WITHOUT
 from hsirepro.papers.published import claims
 from hsirepro.records import Record, RecordKey, RecordStore
 
-SCENE = "pavia-centre-crop"
+SCENE, HOUSTON = "pavia-centre-crop", "houston-2018-crop"
 
 
 class Shelf(RecordStore):
@@ -102,19 +103,29 @@ def test_unstable_network_fails(shelf):
 
 
 @pytest.mark.parametrize(
-    ("best", "mu", "word"), [(0.0, 2.0, "holds"), (9.0, 2.0, "fails"), (0.0, 0.1, "fails")]
+    ("best", "mu", "gamma", "word"),
+    [
+        ((10.0, 10.0), 2.0, 0.1, "holds"),
+        ((0.1, 0.1), 2.0, 0.1, "fails"),
+        ((0.1, 1.0), 2.0, 0.1, "fails"),
+        ((10.0, 10.0), 0.1, 0.1, "fails"),
+        ((10.0, 10.0), 2.0, 0.6, "fails"),
+    ],
 )
-def test_weights(shelf, best, mu, word):
-    """The best point lies on the diagonal and mu matters more than nu, or not."""
-    for a in WEIGHTS:
-        for b in WEIGHTS:
-            off = best if (a, b) == (0.1, 1.0) else 0.0
-            shelf.put(variant("fig-4a", f"alpha={a:g}+beta={b:g}"), 30.0 + (a == b) + off)
+def test_weights(shelf, best, mu, gamma, word):
+    """The best point is the one the paper settles on, mu matters, and gamma and nu do not."""
+    for a, b in product(WEIGHTS, WEIGHTS):
+        shelf.put(variant("fig-4a", f"alpha={a:g}+beta={b:g}"), 30.0 + ((a, b) == best))
+    shelf.put(cell("hyconet"), 30.0)
+    for i, g in enumerate(GAMMAS):
+        key = variant("fig-4b", f"gamma={g:g}")
+        if key.table == "fig-4b":  # without the term it may be as bad as it likes
+            shelf.put(key, 30.0 + gamma * (i - 3) if g else 10.0)
     for i, m in enumerate(PENALTIES):
         for j, n in enumerate(PENALTIES):
             key = variant("fig-4c", f"mu={m:g}+nu={n:g}")
             if key.table == "fig-4c":
-                shelf.put(key, 31.0 + mu * (i - 1) + 0.5 * (j - 1))
+                shelf.put(key, 30.0 + mu * (i - 1) + 0.5 * (j - 1))
     assert shelf.word("hyconet-weights").word == word
 
 
@@ -137,13 +148,59 @@ def test_clamp_over_softmax(shelf, gains, word):
     assert shelf.word("hyconet-clamp-over-softmax").word == word
 
 
-@pytest.mark.parametrize(("rest", "word"), [(0.5, "holds"), (3.0, "fails")])
-def test_endmembers_saturate(shelf, rest, word):
-    """Beyond 30 endmembers less than a quarter of the first gain is left, or more."""
-    at = {ENDMEMBERS[0]: 30.0, 30: 36.0, 100: 36.0 + rest}
-    for p, value in at.items():
-        shelf.put(variant("fig-7", f"p={p}"), value)
-    assert shelf.word("hyconet-endmembers-saturate").word == word
+@pytest.mark.parametrize(
+    ("few", "rest", "word"), [(30.0, 0.5, "holds"), (30.0, 3.0, "fails"), (38.0, -1.0, "fails")]
+)
+def test_endmembers_saturate(shelf, few, rest, word):
+    """Up to 30 endmembers something is gained, and beyond less than a quarter of that."""
+    for p, value in {ENDMEMBERS[0]: few, 30: 36.0, 100: 36.0 + rest}.items():
+        shelf.put(saturation(p), value)
+    shelf.put(saturation("bicubic"), 20.0)
+    assert shelf.word("hyconet-endmembers-saturate", HOUSTON).word == word
+
+
+def test_a_run_that_did_not_train_is_no_start(shelf):
+    """Below bicubic interpolation nothing was learned: the gain is counted from the next p."""
+    for p, value in {ENDMEMBERS[0]: 12.0, ENDMEMBERS[1]: 35.0, 30: 36.0, 100: 37.0}.items():
+        shelf.put(saturation(p), value)
+    shelf.put(saturation("bicubic"), 20.0)
+    verdict = shelf.word("hyconet-endmembers-saturate", HOUSTON)
+    assert verdict.word == "fails"
+    assert "p = 5 did not train" in verdict.evidence
+    assert "From 10 to 30 endmembers the mPSNR changes by +1.00 dB" in verdict.evidence
+
+
+def saturation(what: int | str) -> RecordKey:
+    if what == "bicubic":
+        return keys("V", HOUSTON, 0.5, "paper", ["bicubic"], [0])[0]
+    return study_keys("fig-7", HOUSTON, "paper", [f"p={what}"], [0])[0]
+
+
+def test_without_the_number_a_run_is_missing(shelf):
+    """A record that does not hold what is asked for decides nothing, and neither do odd seeds."""
+    for sigma in SIGMAS:
+        shelf.put(cell("hyconet", sigma), 30.0)
+    for claim in ("hyconet-psf-recovered", "hyconet-abundances-sparse"):
+        assert shelf.word(claim).word == "undecided"
+    shelf.put(variant("abundances", "softmax", 1), 20.0)
+    verdict = shelf.word("hyconet-clamp-over-softmax")
+    assert (verdict.word, len(verdict.missing)) == ("undecided", 1)
+
+
+def test_a_part_that_costs_more_decides_early(shelf):
+    """One counter-example is enough, whatever else is missing."""
+    for name, psnr in (("full", 40.0), ("without-z_b", 39.0), ("without-y", 30.0)):
+        shelf.put(variant("fig-5", name), psnr)
+    assert shelf.word("hyconet-zb-branch-matters-most").word == "fails"
+
+
+def test_a_scene_of_the_paper_is_asked_once_it_is_recorded(shelf):
+    """Whoever has the paper's own scene finds it among the verdicts."""
+    assert "houston-2018" not in {v.scene for v in decided(shelf)}
+    (key,) = keys("V", "houston-2018", 0.5, "paper", ["gsa"], [0])
+    shelf.put(key, 31.0)
+    asked = {v.claim for v in decided(shelf) if v.scene == "houston-2018"}
+    assert {"hyconet-best-psnr", "hyconet-endmembers-saturate"} <= asked
 
 
 @pytest.mark.parametrize(("worst", "word"), [(0.96, "holds"), (0.9, "fails")])
@@ -172,4 +229,12 @@ def test_seeds_are_averaged(shelf):
         shelf.put(dataclasses.replace(cell("hyconet"), seed=seed), value)
     verdict = shelf.word("hyconet-best-psnr")
     assert verdict.word == "fails"
-    assert "27.00 dB against 29.00" in verdict.evidence
+    assert "27.00 dB (n = 3) against 29.00" in verdict.evidence
+
+
+def test_widths_are_compared_seed_by_seed(shelf):
+    """A seed that one width alone has does not make HyCoNet look unstable, or stable."""
+    fill_tables(shelf, ours=40.0, wide=1.0)
+    shelf.put(dataclasses.replace(cell("hyconet"), seed=1), 30.0)
+    verdict = shelf.word("hyconet-stable-in-sigma")
+    assert (verdict.word, "spans 0.00 dB" in verdict.evidence) == ("holds", True)

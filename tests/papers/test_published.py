@@ -12,7 +12,7 @@ from hsirepro.papers.published import claims, papers, published
 
 HEADER = "paper,table,dataset,condition,method,metric,unit,better,value,spread"
 ROW = "test,I,pavia,sigma=1,GSA,mPSNR,dB,higher,34.5,0.2"
-CLAIM = '[[claim]]\nid = "test-a"\nsource = "Fig. 1"\nsays = "A."\ncheck = "a > b"\n'
+CLAIM = '[[claim]]\nid = "test-a"\nname = "A"\nsource = "Fig. 1"\nsays = "A."\ncheck = "a > b"\n'
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_hyconet_tables_are_complete():
     assert rows.groupby("table").dataset.unique().str[0].to_dict() == {
         "II": "pavia-university",
         "III": "indian-pines",
-        "IV": "washington-dc-mall",
+        "IV": "washington-dc",
         "V": "houston-2018",
     }
     found = set(zip(rows.table, rows.condition, rows.method, rows.metric, strict=True))
@@ -128,7 +128,7 @@ def test_slips_in_the_numbers_stop_the_reader(paper, numbers, text):
 @pytest.mark.parametrize(
     ("said", "text"),
     [
-        (CLAIM.replace('says = "A."\n', ""), "'test-a' has the fields check, id, source"),
+        (CLAIM.replace('says = "A."\n', ""), "'test-a' has the fields check, id, name, source"),
         (CLAIM.replace('"A."', '""'), "'test-a' has the fields"),
         (CLAIM.replace('"A."', "3"), "'test-a' has the fields"),
         (CLAIM + CLAIM, "'test-a' is used twice"),

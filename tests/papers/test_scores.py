@@ -14,6 +14,7 @@ from hsirepro.papers.hyconet.scores import (
     bf16_note,
     lead_note,
     printed,
+    scenes_of,
     scores,
     verdict_note,
     yardsticks_note,
@@ -75,26 +76,42 @@ def test_frame_of_nothing_has_its_columns(store):
     frame = scores(store)
     assert {"scene", "sigma", "method", "seed", "ratio", *METRICS} == set(frame.columns)
     assert "not decidable" in verdict_note(frame, SCENE)
-    assert "no record of hyconet" in yardsticks_note(frame, SCENE)
+    assert "no run of HyCoNet" in yardsticks_note(frame, SCENE)
     assert "not recorded in both precisions" in bf16_note(frame, SCENE)
     assert "not decidable" in lead_note(frame, SCENE, {"cnmf-assumed": [], "cnmf-given": []})
 
 
-@pytest.mark.parametrize(("ours", "word"), [(50.0, "*holds*"), (20.0, "*fails*")])
-def test_verdict_needs_every_method(store, ours, word):
-    """With a method missing it is named, and nothing is decided."""
-    for place, method in enumerate(METHODS[:-1]):
+@pytest.mark.parametrize(
+    ("ours", "words"),
+    [(50.0, "it has the highest mPSNR"), (20.0, "another method is ahead of it")],
+)
+def test_verdict_needs_every_method(store, ours, words):
+    """With a method missing it is named, and nothing is decided; a width stands for itself."""
+    for place, method in enumerate(METHODS[:-2]):
         put(store, method, 30.0 + place)
-    note = verdict_note(scores(store), SCENE)
-    assert "without hyconet, " in note
-    assert "holds" not in note
-    assert "fails" not in note
+    assert "not decidable at sigma 0.5 (without usdn, hyconet)" in verdict_note(
+        scores(store), SCENE
+    )
     put(store, "hyconet", ours - 1)
     put(store, "hyconet", ours + 1, seed=1)
+    # One method that is ahead is enough; to be ahead of all takes all.
+    early = verdict_note(scores(store), SCENE)
+    assert ("not decidable at sigma 0.5 (without usdn)" in early) == (ours == 50.0)
+    put(store, "usdn", 10.0)
     note = verdict_note(scores(store), SCENE)
-    assert word in note
-    assert ("hyconet has 50.00 dB" in note) == (word == "*holds*")
+    assert f"{words} at sigma 0.5 ({ours:.2f} dB; sfim-hs 39.00 dB)" in note
     assert "standing in for indian-pines" in note
+    assert "not decidable at sigma 1 (" in note
+
+
+def test_a_scene_of_the_paper_joins_where_it_is_recorded(store):
+    """It stands before the crops that stand in for it."""
+    assert "indian-pines" not in scenes_of(scores(store))
+    (key,) = keys("III", "indian-pines", 0.5, "paper", ["gsa"], [0])
+    store.write(Record(key, {"mPSNR": 30.0}, settings={"ratio": 4}, provenance=SOURCE))
+    found = scenes_of(scores(store))
+    assert found.index("indian-pines") == found.index("jasper-ridge") - 1
+    assert "the paper's own scene" in verdict_note(scores(store), "indian-pines")
 
 
 def test_yardsticks_are_of_maximum_and_of_mean(store):
@@ -123,11 +140,12 @@ def test_lead_is_against_the_best_before_and_after(store):
         (key,) = study_keys("mismatch", SCENE, "paper", [name], [0])
         variants[name] = [Record(key, {"mPSNR": psnr}, provenance=SOURCE)]
     put(store, "hyconet", 20.0, profile="quick")
-    assert "not decidable" in lead_note(scores(store), SCENE, variants), "a shorter run counted"
+    note = lead_note(scores(store), SCENE, variants)
+    assert "No run of HyCoNet of the paper's length" in note, "a shorter run counted"
     put(store, "hyconet", 35.0)
     note = lead_note(scores(store), SCENE, variants)
     assert "cnmf +1.00 dB, fuse +8.00 dB" in note
-    assert "the best of them, fuse, is -1.00 dB; before, it was +5.00 dB" in note
+    assert "the best of these 2 falls from +5.00 dB (cnmf) to -1.00 dB (fuse)" in note
 
 
 def test_printed_has_every_cell_of_the_paper():

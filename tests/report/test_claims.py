@@ -12,9 +12,12 @@ from hsirepro.records import RecordKey
 from hsirepro.report import claims_board, claims_summary, claims_table
 
 TEXTS = [
-    {"id": "p-first", "source": "Fig. 5", "says": "A < B & C always.", "check": "-"},
-    {"id": "p-second", "source": "Tables II-V", "says": "It is the best.", "check": "-"},
-    {"id": "p-third", "source": "Fig. 9", "says": "It is sparse.", "check": "-"},
+    {"id": f"p-{number}", "name": f"The {number}", "source": source, "says": says, "check": check}
+    for number, source, says, check in (
+        ("first", "Fig. 5", "A < B & C always.", "all A < 1"),
+        ("second", "Tables II-V", "It is the best.", "ours > theirs"),
+        ("third", "Fig. 9", "It is sparse.", "half are 0"),
+    )
 ]
 
 
@@ -42,10 +45,10 @@ def test_verdicts_are_grouped_by_claim_in_the_order_of_the_claims():
     assert rows(claims_table(ALL, TEXTS)) == [
         ["claim (source), scene", "verdict", "evidence"],
         ["---", "---:", "---:"],
-        ["**A < B & C always. (Fig. 5)**", "", ""],
+        ["**A < B & C always. (Fig. 5) It holds if all A < 1.**", "", ""],
         ["planted", "✓ holds", r"\|1 - sum\| is 0.1."],
         ["houston-2018-crop", "✗ fails", "It costs 0.10 dB."],
-        ["**It is the best. (Tables II-V)**", "", ""],
+        ["**It is the best. (Tables II-V) It holds if ours > theirs.**", "", ""],
         ["planted", "? undecided, 2 runs missing", "So far: 3."],
         ["other", "? undecided, 1 run missing", "—"],
     ]
@@ -62,7 +65,7 @@ def test_one_command_fills_what_is_missing():
 def test_html_is_escaped_and_sentences_may_break():
     """Claims hold signs that HTML reserves; long sentences do not widen the page."""
     page = claims_table(ALL, TEXTS)._repr_html_()
-    assert "A &lt; B &amp; C always. (Fig. 5)" in page
+    assert "A &lt; B &amp; C always. (Fig. 5) It holds if all A &lt; 1." in page
     assert "<code>hsirepro sweep p --profile paper</code>" in page
     cells = re.findall(r"<td[^>]*>", page)
     headings = re.findall(r'<th scope="rowgroup"[^>]*>', page)
@@ -82,7 +85,7 @@ def test_a_frame_has_a_row_per_verdict():
     """Claim, source, scene, verdict, number of missing runs and evidence can be worked with."""
     frame = claims_table(ALL, TEXTS).to_frame()
     assert frame.columns.tolist() == [
-        *("claim", "source", "scene", "verdict", "missing", "evidence")
+        *("name", "claim", "source", "check", "scene", "verdict", "missing", "evidence")
     ]
     assert frame.verdict.tolist() == ["holds", "fails", "undecided", "undecided"]
     assert frame.missing.tolist() == [0, 0, 2, 1]  # a run that is asked for twice is one run
@@ -141,8 +144,8 @@ def test_the_board_has_a_sign_for_every_claim_and_scene():
     assert rows(board) == [
         ["claim", "planted", "houston-2018-crop", "other"],
         ["---", "---:", "---:", "---:"],
-        ["A < B & C always.", "✓", "✗", "—"],
-        ["It is the best.", "?", "—", "?"],
+        ["The first", "✓", "✗", "—"],
+        ["The second", "?", "—", "?"],
     ]
     assert "✓ holds, ✗ fails, ? undecided, — not asked there." in repr(board)
     assert 'scope="rowgroup"' not in board._repr_html_()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pandas as pd
 
-from hsirepro.report import angles_table, places_table, widths_table
+from hsirepro.report import angles_table, places_table, told_table, widths_table
 
 COLUMNS = ["scene", "sigma", "method", "mPSNR", "mSAM", "as released"]
 
@@ -25,15 +27,39 @@ RUNS = frame(
 
 
 def test_widths_show_means_beside_the_paper_and_count_runs():
-    table = widths_table(RUNS, "a crop", ["ours", "gsa", "fuse"], {("gsa", 0.5): 31.25})
-    assert table.layout.header == ["method", "σ = 0.5", "σ = 2", "runs"]
+    printed = {"mPSNR": {("gsa", 0.5): 31.25}, "mSAM": {}}
+    units = {"mPSNR": "dB", "mSAM": "degree"}
+    table = widths_table(RUNS, "a crop", ["ours", "gsa", "fuse"], printed, units)
+    assert table.layout.header == ["method", "σ = 0.5", "σ = 2"]
+    (first, psnr), (second, angle) = table.layout.bodies
+    assert (first, second) == (
+        "mPSNR (dB), ↑ higher is better",
+        "mSAM (degrees), ↓ lower is better",
+    )
+    assert psnr == [
+        ["ours", "41.00 ± 1.41, n = 2", "44.00"],
+        ["gsa", "30.00 (31.25)", "33.00"],
+        ["fuse", "—", "—"],
+    ]
+    assert angle[0] == ["ours", "6.00 ± 1.41, n = 2", "90.00"]
+
+
+def test_told_table_has_a_column_per_option():
+    """What is not recorded is a dash; HyCoNet, which is told nothing, closes each crop."""
+
+    def runs(*values: float) -> list:
+        return [SimpleNamespace(metrics={"mPSNR": value}) for value in values]
+
+    crops = {"a crop": {"g-somp-given": runs(30, 31), "g-somp-assumed": [], "fuse-given": runs(20)}}
+    table = told_table(crops, ["assumed", "given"], {"a crop": 40.0}, "caption")
+    assert table.layout.header == ["mPSNR (dB)", "assumed", "given"]
     assert table.layout.bodies == [
         (
-            "",
+            "a crop",
             [
-                ["ours", "41.00", "44.00", "3"],
-                ["gsa", "30.00 (31.25)", "33.00", "2"],
-                ["fuse", "—", "—", "0"],
+                ["g-somp", "—", "30.50"],
+                ["fuse", "—", "20.00"],
+                ["hyconet, which learns it", "40.00", ""],
             ],
         )
     ]

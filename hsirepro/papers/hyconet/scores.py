@@ -6,9 +6,10 @@ Only runs of one profile are ever compared with each other.
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING
 
-from hsirepro.metrics import PRESETS
+from hsirepro.metrics import BETTER, PRESETS
 from hsirepro.papers.hyconet.compared import Variants
 from hsirepro.papers.hyconet.experiments import (
     PAPER,
@@ -34,7 +35,7 @@ CELL = ["scene", "sigma", "method"]
 
 
 def scores(store: RecordStore | None = None, profile: str = "paper") -> pd.DataFrame:
-    """Return the metrics of every recorded run of the tables on the stand-ins, one row each.
+    """Return the metrics of every recorded run of the tables, one row each.
 
     Parameters
     ----------
@@ -61,12 +62,22 @@ def scores(store: RecordStore | None = None, profile: str = "paper") -> pd.DataF
             **{name: record.metrics.get(name) for name in METRICS},
         }
         for name, table in TABLES.items()
-        for scene in table.stand_ins
+        for scene in (table.dataset, *table.stand_ins)
         for record in shelf.find(paper=PAPER, table=name, scene=scene, profile=profile)
         if not ratio_of(record.key.condition)  # a ratio of the reader's own
     ]
     frame = pd.DataFrame(rows, columns=[*CELL, "seed", "ratio", *METRICS])
     return frame.astype(dict.fromkeys(["sigma", "ratio", *METRICS], float))
+
+
+def scenes_of(frame: pd.DataFrame) -> list[str]:
+    """Return the stand-ins, and those of the paper's own scenes of which there are records."""
+    return [
+        scene
+        for table in TABLES.values()
+        for scene in (table.dataset, *table.stand_ins)
+        if scene in table.stand_ins or (frame.scene == scene).any()
+    ]
 
 
 def printed(table: str, metric: str = "mPSNR") -> dict[tuple[str, float], float]:
@@ -87,6 +98,30 @@ def printed(table: str, metric: str = "mPSNR") -> dict[tuple[str, float], float]
     return {cell: float(values[place]) for cell, place in cells.items() if place in values}
 
 
+def printed_note() -> str:
+    """Say in how many cells of Tables II-V the paper prints HyCoNet as the best.
+
+    Examples
+    --------
+    >>> printed_note().split(" is printed as ")[1]
+    'the best in 12 by mPSNR, in 12 by mSAM and in 9 by ERGAS.'
+    """
+    counts = []
+    for metric in ("mPSNR", "mSAM", "ERGAS"):
+        best = max if BETTER[metric] == "higher" else min
+        tables = [printed(table, metric) for table in TABLES]
+        firsts = [
+            best(values[method, sigma] for method in TABLE_METHODS) == values["hyconet", sigma]
+            for values in tables
+            for sigma in SIGMAS
+        ]
+        counts.append(f"in {sum(firsts)} by {metric}")
+    return (
+        f"Of the {len(firsts)} pairs of a scene and a width, HyCoNet is printed as the best "
+        f"{', '.join(counts[:-1])} and {counts[-1]}."
+    )
+
+
 def of_cell(
     frame: pd.DataFrame, scene: str, method: str | None = None, sigma: float = 0.5
 ) -> pd.DataFrame:
@@ -96,33 +131,47 @@ def of_cell(
 
 
 def verdict_note(frame: pd.DataFrame, scene: str) -> str:
-    """Say who has the highest mPSNR on a crop at sigma 0.5, and how far ahead."""
-    rows = of_cell(frame, scene)
-    means = rows[rows.method.isin(METHODS)].groupby("method").mPSNR.mean()
-    head = f"- **{scene}**, standing in for {TABLES[table_of(scene)].dataset}"
-    if len(means) < 2:
-        return f"{head}: not decidable, nothing to compare is recorded."
-    (first, best), (second, next_best) = means.nlargest(2).items()
-    ahead = f"{first} has {best:.2f} dB, {second} {next_best:.2f} dB"
-    lacking = [method for method in METHODS if method not in means]
-    if lacking:
-        return f"{head}: without {', '.join(lacking)}, {ahead}."
-    word = "holds" if first == "hyconet" else "fails"
-    return f"{head}: that HyCoNet has the highest mPSNR *{word}*. {ahead}."
+    """Say for every width whether HyCoNet has the highest mPSNR on a scene, and who is next."""
+    ahead, behind, open_ = [], [], []
+    for sigma in SIGMAS:
+        rows = of_cell(frame, scene, sigma=sigma)
+        means = rows[rows.method.isin(METHODS)].groupby("method").mPSNR.mean()
+        lacking = [method for method in METHODS if method not in means]
+        ours, rivals = means.get("hyconet"), means.drop("hyconet", errors="ignore")
+        if ours is None or rivals.empty:
+            open_.append(f"{sigma:g} (without {', '.join(lacking)})")
+            continue
+        words = f"{sigma:g} ({ours:.2f} dB; {rivals.idxmax()} {rivals.max():.2f} dB)"
+        if rivals.max() >= ours:  # one that is ahead is enough
+            behind.append(words)
+        elif lacking:
+            open_.append(f"{sigma:g} (without {', '.join(lacking)})")
+        else:
+            ahead.append(words)
+    found = [
+        f"{start} at sigma {' and '.join(words)}"
+        for start, words in (
+            ("it has the highest mPSNR", ahead),
+            ("another method is ahead of it", behind),
+            ("not decidable", open_),
+        )
+        if words
+    ]
+    dataset = TABLES[table_of(scene)].dataset
+    role = "the paper's own scene" if scene == dataset else f"standing in for {dataset}"
+    return f"- **{scene}**, {role}. HyCoNet: {'; '.join(found)}."
 
 
 def yardsticks_note(frame: pd.DataFrame, scene: str) -> str:
-    """Say what HyCoNet's error is against the maximum and the mean of a band."""
+    """Say what HyCoNet's error at sigma 0.5 is against the maximum and the mean of a band."""
     runs = of_cell(frame, scene, "hyconet")
     if runs.empty:
-        return f"- **{scene}**: no record of hyconet, so no error to look at."
+        return f"- **{scene}**: no run of HyCoNet of the paper's length is recorded yet."
     of_maximum = 100 * 10 ** (-runs.mPSNR.mean() / 20)
     of_mean = (runs.ERGAS * runs.ratio).mean()
     return (
-        f"- **{scene}**: mPSNR and ERGAS weigh the same errors of HyCoNet with two yardsticks. "
-        f"They are {of_maximum:.1f} % of a band's maximum, which its brightest pixel sets, and "
-        f"{of_mean:.0f} % of a band's mean. So a high mPSNR beside a large spectral angle is no "
-        "contradiction."
+        f"- **{scene}**: {of_maximum:.1f} % of a band's maximum, which its brightest pixel sets, "
+        f"and {of_mean:.0f} % of a band's mean."
     )
 
 
@@ -138,11 +187,17 @@ def bf16_note(frame: pd.DataFrame, scene: str) -> str:
         other = f"{len(full)} seeds of fp32 are {full.max() - full.min():.2f} dB apart"
     else:
         other = "there is one seed of fp32, so its spread is not known"
-    return f"- **{scene}**: bf16 changes the mPSNR by {gains}; {other}."
+    return f"- **{scene}**, sigma 0.5: bf16 changes the mPSNR by {gains}; {other}."
 
 
-def lead_note(frame: pd.DataFrame, scene: str, variants: Variants) -> str:
-    """Say how much of HyCoNet's lead goes when baselines are told the true point spread.
+def lead_note(
+    frame: pd.DataFrame,
+    scene: str,
+    variants: Variants,
+    before: str = "assumed",
+    after: str = "given",
+) -> str:
+    """Say how much of HyCoNet's lead at sigma 0.5 goes when baselines are told something better.
 
     Parameters
     ----------
@@ -150,22 +205,30 @@ def lead_note(frame: pd.DataFrame, scene: str, variants: Variants) -> str:
         As :func:`scores` returns it.
     scene : str
     variants : mapping of str to list of Record
-        Of the study ``mismatch``.
+        Of a study whose variants are named ``METHOD-OPTION``.
+    before, after : str
+        The two options to compare.
     """
     ours = of_cell(frame, scene, "hyconet").mPSNR
-    if ours.empty or not all(variants.values()):
-        return f"- **{scene}**: not decidable, runs are missing."
     score = {
-        name: sum(run.metrics["mPSNR"] for run in some) / len(some)
-        for name, some in variants.items()
+        option: {
+            name.removesuffix(f"-{option}"): fmean(run.metrics["mPSNR"] for run in some)
+            for name, some in variants.items()
+            if name.endswith(f"-{option}") and some
+        }
+        for option in (before, after)
     }
-    told = [name.removesuffix("-given") for name in score if name.endswith("-given")]
-    given = {name: score[f"{name}-given"] for name in told}
-    before = {name: score[f"{name}-assumed"] for name in told}
-    gains = ", ".join(f"{name} {given[name] - before[name]:+.2f} dB" for name in told)
-    best = max(given, key=given.__getitem__)
+    least, most = score[before], score[after]
+    if not most or least.keys() != most.keys():
+        return f"- **{scene}**: not decidable, runs are missing."
+    gains = ", ".join(f"{name} {most[name] - least[name]:+.2f} dB" for name in most)
+    text = f"- **{scene}**: from *{before}* to *{after}*, {gains}."
+    if ours.empty:
+        return f"{text} No run of HyCoNet of the paper's length is recorded yet."
+    best, first = (max(one, key=one.__getitem__) for one in (most, least))
+    word = "falls" if most[best] > least[first] else "goes"
     return (
-        f"- **{scene}**: told the true PSF, {gains}. HyCoNet's lead over the best of them, {best}, "
-        f"is {ours.mean() - given[best]:+.2f} dB; before, it was "
-        f"{ours.mean() - max(before.values()):+.2f} dB over the best."
+        f"{text} HyCoNet's lead over the best of these {len(most)} {word} from "
+        f"{ours.mean() - least[first]:+.2f} dB ({first}) to {ours.mean() - most[best]:+.2f} dB "
+        f"({best})."
     )
