@@ -14,8 +14,8 @@ from hsirepro.optics import downsample
 def test_a_scene_linear_in_the_msi_is_reproduced(ratio, regress_bands):
     """If every band is a gain times one MSI band plus an offset, the fine detail is all there."""
     rng = torch.Generator().manual_seed(0)
-    msi = torch.rand(3, 7 * ratio, 9 * ratio, generator=rng)
-    gains, offsets = (0.2 + torch.rand(12, generator=rng) for _ in range(2))
+    msi = torch.rand(3, 7 * ratio, 9 * ratio, generator=rng, dtype=torch.float64)
+    gains, offsets = 0.2 + torch.rand(2, 12, generator=rng, dtype=torch.float64)
     truth = gains[:, None, None] * msi.repeat_interleave(4, dim=0) + offsets[:, None, None]
     # The coarse image as the method makes it from the MSI: another one is another offset.
     fused = gsa(downsample(truth, ratio), msi, ratio=ratio, regress_bands=regress_bands).image
