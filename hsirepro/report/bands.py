@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -21,6 +22,8 @@ from hsirepro.report.style import (
 
 COVERED = 0.01  # of the largest weight of an MSI band: below it, the band sees next to nothing
 SHADE = "0.88"
+LOWEST = 2.0  # percentile of all values: what lies more than DEEP below is not shown
+DEEP = 3.0  # dB
 
 
 @book_style
@@ -37,13 +40,14 @@ def plot_psnr_by_band(
     names : mapping of str to (str or None), optional
         Our method name to the one to show; where it is missing or ``None``, our own.
     highlight : str, optional
-        Our name of the method to draw in black; the last one by default.
+        Our name of the method to draw in black; none by default.
 
     Returns
     -------
     matplotlib.figure.Figure
         Lines break where bands are missing. Grey: wavelengths at which an MSI band has more than
-        1 % of its largest weight.
+        1 % of its largest weight. A method that fails in some bands does not squeeze the others:
+        the axis then ends below almost all values, and the figure says who leaves it.
 
     Raises
     ------
@@ -55,10 +59,9 @@ def plot_psnr_by_band(
     """
     check_comparable(records)
     methods = [record.key.method for record in records]
-    chosen = methods[-1] if highlight is None else highlight
-    if chosen not in methods:
+    if highlight is not None and highlight not in methods:
         raise ParameterError(
-            f"No record is of the method {chosen!r}.", next_step=suggest(chosen, methods)
+            f"No record is of the method {highlight!r}.", next_step=suggest(highlight, methods)
         )
     for record in records:
         require(record, "arrays", ["psnr_by_band", "wavelength", "true_srf"], "PSNR by band")
@@ -71,15 +74,32 @@ def plot_psnr_by_band(
     for i, (record, label) in enumerate(zip(records, labels_of(records, names), strict=True)):
         line = spectrum_with_gaps(record.arrays["wavelength"], record.arrays["psnr_by_band"])
         look = line_look(i)
-        if record.key.method == chosen:
+        if record.key.method == highlight:
             look = {"color": "black", "linewidth": 2.2, "zorder": 3}
         axes.plot(*line, label=label, **look)
     axes.set_xlabel("Wavelength (nm)")
     axes.set_ylabel("PSNR (dB)")
+    _leave_out_the_depths(axes, records, labels_of(records, names))
     handles, _ = axes.get_legend_handles_labels()
     handles.append(Patch(facecolor=SHADE, label="seen by the MSI"))
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), handlelength=3)
     return figure
+
+
+def _leave_out_the_depths(axes: Axes, records: Sequence[Record], labels: Sequence[str]) -> None:
+    """End the axis where only a few bands of a method that fails lie below, and name it."""
+    values = [record.arrays["psnr_by_band"] for record in records]
+    every = np.concatenate(values)
+    every = every[np.isfinite(every)]
+    if not every.size:
+        return
+    bottom = float(np.percentile(every, LOWEST)) - 1.0
+    if every.min() > bottom - DEEP:
+        return
+    axes.set_ylim(bottom=bottom)
+    deep = [label for label, one in zip(labels, values, strict=True) if np.nanmin(one) < bottom]
+    note = f"below the axis, down to {every.min():.0f} dB: {', '.join(deep)}"
+    axes.text(0.01, 0.02, note, transform=axes.transAxes, fontsize=8, backgroundcolor="white")
 
 
 def covered(wavelengths: np.ndarray, responses: np.ndarray) -> list[tuple[float, float]]:

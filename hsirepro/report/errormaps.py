@@ -24,6 +24,7 @@ from matplotlib.ticker import MaxNLocator
 from hsirepro.errors import ShapeError
 from hsirepro.records import Record
 from hsirepro.report.checks import Names, check_comparable, labels_of, require
+from hsirepro.report.colour import RED_GREEN_BLUE
 from hsirepro.report.runs import ANGLES
 from hsirepro.report.style import MAP, WIDTH, book_style, new_figure
 
@@ -37,7 +38,7 @@ SAM_LEVEL = 0.01
 PERCENTILE = 98.0  # of the errors of a method
 PAGE = 9.0  # inches: of what is taller, half the methods stand in a second block on the right
 EDGE, GAP, BETWEEN = 0.05, 0.07, 0.12  # inches beside all columns, between two, between blocks
-HEAD, LINE, FOOT = 0.24, 0.17, 0.95  # inches for column names, a line above a tile, colour bars
+HEAD, LINE, FOOT = 0.24, 0.17, 1.07  # inches for column names, a line above a tile, colour bars
 FINE = 60  # pixels across a tile at least, so that the room above it is a whole number of them
 SMALL = 7  # points
 
@@ -212,7 +213,7 @@ def _draw_bars(figure: Figure, records: Sequence[Record], norms: Sequence[Normal
     """Draw the scale of each map, and say where it ends and what lies above."""
     third = WIDTH / len(MAPS)
     for place, (one, norm) in enumerate(zip(MAPS, norms, strict=True)):
-        axes = _axes(figure, (place + 0.08) * third, 0.74, 0.84 * third, 0.08)
+        axes = _axes(figure, (place + 0.08) * third, 0.86, 0.84 * third, 0.08)
         scale = ScalarMappable(norm, MAP)
         bar = figure.colorbar(scale, cax=axes, orientation="horizontal", extend="max")
         bar.locator = MaxNLocator(5)
@@ -225,7 +226,11 @@ def _draw_bars(figure: Figure, records: Sequence[Record], norms: Sequence[Normal
     end = "98th percentile"
     if len(records) > 1:
         end = f"median, over the methods, of the {end}s of their maps"
-    note = f"Each scale ends at the {end}; larger values have its last colour."
+    colours = " / ".join(f"{nm:g}" for nm in RED_GREEN_BLUE)
+    note = (
+        f"Each scale ends at the {end}; larger values have its last colour.\n"
+        f"False colour, and the RMSE of its three bands: those nearest to {colours} nm."
+    )
     figure.text(0.5, 0.05 / figure.get_figheight(), note, ha="center", fontsize=SMALL)
 
 

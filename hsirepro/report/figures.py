@@ -29,6 +29,7 @@ from hsirepro.report.style import (
     label_pixels,
     new_figure,
     palette,
+    room_for_titles,
     spectrum_with_gaps,
     units_label,
 )
@@ -182,6 +183,7 @@ def plot_fusion(
     blocks, across = _grid(len(fused) + 1)
     shape = reference.sizes["y"] / reference.sizes["x"]
     figure = new_figure(float(np.clip(2 * shape * 7.0 / across + 0.7, 2.5, 5.5)) * blocks + 0.7)
+    room_for_titles(figure)
     grid = figure.subplots(2 * blocks, across, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()

@@ -44,7 +44,7 @@ def plot_grid(
     label : str
         Name of the metric, with its unit.
     better : {"higher", "lower"}
-        Which value is framed as the best.
+        Which value is framed as the best, where the grid is whole.
 
     Returns
     -------
@@ -71,11 +71,12 @@ def plot_grid(
     for row, column in product(range(len(rows)), range(len(columns))):
         _write_cell(axes, row, column, table[row, column], norm, decimals(known))
     handles = []
-    if known.size:
-        best = np.nanmax(table) if better == "higher" else np.nanmin(table)
+    if known.size == table.size:  # of a grid with holes nobody knows the best point
+        best = known.max() if better == "higher" else known.min()
         for row, column in np.argwhere(table == best):
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, clip_on=False, **BEST))
         handles.append(Patch(**BEST, label="best"))
+    if known.size:
         figure.colorbar(ScalarMappable(norm, MAP), ax=axes, label=label)
     if known.size < table.size:
         handles.append(Patch(**HATCH, label=f"{DASH} {NOT_RECORDED}"))

@@ -99,6 +99,7 @@ def plot_abundances(record: Record) -> Figure:
         )
     figure = new_figure(2.9)
     half, maps = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.7))[0]
+    maps.suptitle(f"profile {record.key.profile}, seed {record.key.seed}", fontsize=9)
     left, right = half.subplots(), maps.subplots(1, 3)
     edges = np.linspace(0, 1, shares.shape[1] + 1)
     for i, (name, row) in enumerate(zip(ABUNDANCES, shares, strict=True)):

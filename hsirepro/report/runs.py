@@ -16,7 +16,7 @@ from hsirepro.records import Record
 from hsirepro.report import render
 from hsirepro.report.checks import require
 from hsirepro.report.provenance import provenance_line
-from hsirepro.report.style import MAP, book_style, new_figure
+from hsirepro.report.style import MAP, book_style, new_figure, room_for_titles
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 ANGLES = "sam_centidegrees"  # the picture of spectral angles in a record, 0.01 degree a level
@@ -113,6 +113,7 @@ def plot_recorded(records: Sequence[Record]) -> Figure:
     maps = [np.asarray(record.images[ANGLES], dtype=float) / 100 for record in records]
     norm = Normalize(0, max(float(np.percentile(maps, 99)), 0.01))
     figure = new_figure(7.5 * 2 / len(records) + 0.9)
+    room_for_titles(figure)
     grid = figure.subplots(2, len(records), squeeze=False)
     for column, (record, angles) in enumerate(zip(records, maps, strict=True)):
         grid[0, column].imshow(record.images["false_colour"], interpolation="nearest")

@@ -20,6 +20,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import ArrayLike
 
 WIDTH = 7.5  # inches: the text width of the book
@@ -76,6 +77,13 @@ def line_look(i: int) -> dict[str, Any]:
 def new_figure(height: float, layout: Literal["constrained"] | None = "constrained") -> BookFigure:
     """Return an empty figure of book width and ``height`` in inches."""
     return BookFigure(figsize=(WIDTH, height), layout=layout)
+
+
+def room_for_titles(figure: Figure) -> None:
+    """Keep pictures with titles further from the edge, where a title would lose its upper end."""
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(h_pad=0.08)  # inches
 
 
 def book_style(draw: Callable[P, Figure]) -> Callable[P, Figure]:

@@ -1,3 +1,11 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
 # # HyCoNet: the method
 #
@@ -6,7 +14,8 @@
 # A hyperspectral camera sees many narrow bands but few pixels; a multispectral camera the other
 # way round. HyCoNet {cite}`zheng2021hyconet` claims to fuse the two images into one that has both,
 # without training data and without knowing the blur of the first camera or the band shapes of the
-# second: it learns both while it fuses. On a scene whose truth we planted ourselves, this chapter
+# second: it learns both while it fuses. Of the second camera it is told the *coverage*, the first
+# and the last hyperspectral band that each multispectral band sees. On a scene whose truth we planted ourselves, this chapter
 # builds the network piece by piece, trains it, and compares what it learned with what we planted.
 
 # %%
@@ -51,7 +60,7 @@ _known = set(globals())
 scene = "planted"  # catalogue name, or path of your own cube
 sigma = 0.5  # width of the Gaussian PSF, in MSI pixels
 preset = "paper"  # whose settings: paper, release-2021, release-2022
-profile = "smoke"  # smoke (seconds), quick (minutes), paper (half an hour)
+profile = "smoke"  # smoke (seconds), quick (minutes), paper (hours)
 seed = 0  # random seed; same seed, same machine, same numbers
 device = "cpu"  # where to train: cpu, cuda, or auto for the best here
 
@@ -92,7 +101,7 @@ print("X  truth         ", tuple(X.shape))
 # where $\mathbf{R}$ is the spectral response (SRF). The endmembers must come from $\mathbf{Z}$, which
 # has the bands, and the abundances from $\mathbf{Y}$, which has the pixels. Blurring the
 # multispectral image and weighting the bands of the hyperspectral one must give the same small
-# image. That last sentence needs no network at all, and it is what ties down the PSF and the SRF:
+# image. That last sentence needs no network at all:
 
 # %%
 blurred = pair.psf(Y)  # PSF(Y)
@@ -168,7 +177,7 @@ for name, term in accumulate(net, low, high).items():
 # ## Train
 #
 # There is one image pair, so one iteration sees everything there is. After every step the
-# endmembers and the PSF are clamped to [0, 1].
+# endmembers, the PSF and the weights of the SRF are clamped to [0, 1].
 
 # %%
 fused = fuse(
@@ -247,14 +256,15 @@ print("not a reproduction of any table")
 # %% [markdown]
 # ## Change me
 #
-# What holds the PSF in place? Set the weight of the term |PSF(Y) - SRF(Z)| to zero, or try
-# `abundance="softmax"`, or fewer `endmembers`, and see what happens to the image and to the kernel.
+# What holds the PSF in place? One would think of the term |PSF(Y) - SRF(Z)|: set its weight `gamma`
+# to zero and see. Then take away the error of $\mathbf{Z}_b$ (`alpha`), or try `abundance="softmax"`,
+# or fewer `endmembers`.
 
 # %%
-changes = {"gamma": 0.0}  # any field of HyCoNetConfig
-short = min(iterations, 40)  # both runs are this long
+tries = ({"gamma": 0.0}, {"alpha": 0.0})  # any fields of HyCoNetConfig
+short = min(iterations, 40)  # all runs are this long
 
-for settings in ({}, changes):
+for settings in ({}, *tries):
     tried = fuse(
         "hyconet",
         pair.hsi,
@@ -262,7 +272,9 @@ for settings in ({}, changes):
         ratio=pair.ratio,
         srf=pair.srf,
         seed=p["seed"],
+        device=p["device"],
         scale=1.0,
+        preset=p["preset"],
         iterations=short,
         **settings,
     )
@@ -276,16 +288,8 @@ for settings in ({}, changes):
 # %% [markdown]
 # ## Paper against code
 #
-# The paper and the two released states of the authors' code are three different methods. The rows
-# are the settings in which they differ; all three are here as `preset`.
-
-# %%
-lines = [f"| setting | {' | '.join(PRESETS)} |", "|---" * 4 + "|"]
-for name in vars(config):
-    values = [str(getattr(chosen, name)) for chosen in PRESETS.values()]
-    if len(set(values)) > 1:
-        lines.append(f"| `{name}` | {' | '.join(values)} |")
-display(Markdown("\n".join(lines)))
+# The paper and the two released states of the authors' code are three different methods. All three
+# are here as `preset`; [](text_against_code.ipynb) lists what differs, and what it changes.
 
 # %% [markdown]
 # ## What held, and what did not
@@ -307,6 +311,6 @@ text = f"""
   of absolute differences, mean over bands. Two responses that share no
   band are 2 apart.
 - Whether this carries over to real scenes, and to the paper's own length
-  of training, is the question of the next chapter.
+  of training, is the question of the [tables](tables.ipynb).
 """
 display(Markdown(text))

@@ -1,8 +1,18 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
 # # HyCoNet: your scene
 #
-# *Takes some seconds with the `smoke` profile on two CPU cores. With `quick` and `paper` it takes
-# minutes to half an hour on a scene of 128 x 128 pixels, and in proportion to the pixels beyond.*
+# *Takes some seconds with the `smoke` profile on two CPU cores. HyCoNet trains twice, one step
+# coarser and at full resolution: with `quick` that takes minutes on a scene of 128 x 128 pixels, with
+# `paper` one to two hours, and in proportion to the pixels beyond. A scene of 1000 x 1000 pixels
+# wants a GPU, or `methods="gsa"`, or a crop.*
 #
 # You have a hyperspectral image (HSI) and a sharper multispectral one (MSI) of the same ground, and
 # want one image with the bands of the first and the pixels of the second. HyCoNet
@@ -73,7 +83,7 @@ msi_bands = ""  # text file: name, first nm, last nm of each MSI band
 ratio = 0  # GSD of HSI over that of MSI; 0: from the sizes, 4 if simulated
 sigma = 0.0  # PSF width in MSI pixels; 0: estimated, or 0.5 if simulated
 methods = "gsa,hyconet"  # fusion methods, separated by commas
-profile = "smoke"  # smoke (seconds), quick (minutes), paper (half an hour)
+profile = "smoke"  # smoke (seconds), quick (minutes), paper (hours)
 seed = 0  # random seed; same seed, same machine, same numbers
 device = "cpu"  # where to train: cpu, cuda, or auto for the best here
 output = ""  # NetCDF file for the fused cube of the last method

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from hsirepro.errors import ParameterError
-from hsirepro.papers.hyconet import STUDIES, study_keys, study_notes, sum_to_one_note
+from hsirepro.papers.hyconet import (
+    LOSS_TERMS,
+    STUDIES,
+    sparsity_note,
+    study_keys,
+    study_notes,
+    sum_to_one_note,
+)
 from hsirepro.records import Record, RecordStore
 
 SOURCE: dict[str, Any] = {
@@ -32,7 +39,7 @@ def test_without_runs_one_line_names_every_scene_and_the_command(tmp_path):
     ((scene, note, variants),) = study_notes("abundances", RecordStore(tmp_path))
     assert (scene, variants) == ("", {})
     assert all(name in note for name in STUDIES["abundances"].scenes)
-    assert "`hsirepro sweep hyconet --profile paper --table abundances`" in note
+    assert "`hsirepro sweep hyconet --table abundances --profile paper`" in note
 
 
 def test_one_variant_is_no_comparison(tmp_path):
@@ -49,7 +56,8 @@ def test_one_variant_is_no_comparison(tmp_path):
         "relu": 0,
     }
     assert "1 of 3 variants are not recorded" in note
-    assert f"--table abundances --scene {FIRST}`" in note
+    assert f"--table abundances --profile paper --scene {FIRST}`" in note
+    assert "The highest mPSNR has clamp, 30.00 dB, one seed each." in note
     assert FIRST not in waiting
     assert all(name in waiting for name in REST)
 
@@ -60,6 +68,27 @@ def test_runs_of_different_lengths_are_not_compared(tmp_path):
     put(store, FIRST, "clamp")
     put(store, FIRST, "softmax", "quick")
     assert [scene for scene, *_ in study_notes("abundances", store)] == [""]
+
+
+def test_a_gap_is_filled_with_runs_of_the_length_shown(tmp_path):
+    """What is missing among quick runs is a quick run; and seeds tell how far they are apart."""
+    store = RecordStore(tmp_path)
+    for variant, seed, psnr in (("clamp", 0, 33.0), ("clamp", 1, 31.5), ("relu", 0, 30.0)):
+        (key,) = study_keys("abundances", FIRST, "quick", [variant], [seed])
+        store.write(Record(key, {"mPSNR": psnr}, provenance=SOURCE))
+    (_, note, _), *_ = study_notes("abundances", store)
+    assert f"--profile quick --scene {FIRST}`" in note
+    assert "clamp, 32.25 dB, the lowest relu, 30.00 dB; seeds are up to 1.50 dB apart" in note
+
+
+def test_the_share_of_a_term_is_that_at_the_end(tmp_path):
+    """In per cent of all six terms, for every preset that is recorded."""
+    store = RecordStore(tmp_path)
+    assert sparsity_note(FIRST, store) == ""
+    (key,) = study_keys("presets", FIRST, "paper", ["release-2021"], [0])
+    curves = {name: np.array([9.0, 1.0]) for name in LOSS_TERMS} | {"iteration": np.arange(2.0)}
+    store.write(Record(key, {"mPSNR": 30.0}, curves=curves, provenance=SOURCE))
+    assert "the term is 17 % (release-2021, seed 0) of the loss" in sparsity_note(FIRST, store)
 
 
 def test_an_unknown_study_is_named(tmp_path):

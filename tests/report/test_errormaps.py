@@ -205,15 +205,28 @@ def test_psnr_is_drawn_over_wavelength_with_gaps():
     assert np.flatnonzero(np.isnan(y)).tolist() == [2, 5]
 
 
-def test_the_last_method_is_highlighted_unless_another_is():
-    """One line is black and thick; the legend names all methods and the shading."""
+def test_one_method_is_highlighted_where_it_is_named():
+    """One line is black and thick, or none; the legend names all methods and the shading."""
     records = [record(name) for name in THIRTEEN]
-    for highlight, place in ((None, 12), ("method-3", 3)):
+    for highlight, place in ((None, None), ("method-3", 3)):
         axes = plot_psnr_by_band(records, highlight=highlight).axes[0]
         black = [line.get_color() == "black" for line in axes.lines]
         assert black == [i == place for i in range(13)]
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend == [*THIRTEEN, "seen by the MSI"]
+
+
+def test_a_method_that_fails_leaves_the_axis():
+    """Bands far below all others do not squeeze the lines together; a note names the method."""
+    good, deep = np.linspace(30, 37, len(NM)), np.linspace(30, 37, len(NM))
+    deep[2] = -40.0
+    axes = plot_psnr_by_band([record("gsa", psnr=good)] * 8 + [record("sfim-hs", psnr=deep)]).axes[
+        0
+    ]
+    assert 20 < axes.get_ylim()[0] < 30
+    assert [text.get_text() for text in axes.texts] == ["below the axis, down to -40 dB: sfim-hs"]
+    whole = plot_psnr_by_band([record(psnr=good)]).axes[0]
+    assert not whole.texts
 
 
 def test_lines_differ_without_colour():

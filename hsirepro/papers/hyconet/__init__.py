@@ -3,6 +3,7 @@
 from hsirepro.papers.hyconet.compared import (
     LOSS_TERMS,
     recorded_variants,
+    sparsity_note,
     study_notes,
     sum_to_one_note,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "run_cell",
     "scene_label",
     "sigma_of",
+    "sparsity_note",
     "study_keys",
     "study_notes",
     "sum_to_one_note",

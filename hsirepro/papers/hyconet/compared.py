@@ -79,7 +79,7 @@ def study_notes(
     from hsirepro.report.provenance import provenance_line
 
     entry = STUDIES[known("study", study, STUDIES)]
-    command = f"hsirepro sweep hyconet --profile paper --table {study}"
+    command = f"hsirepro sweep hyconet --table {study} --profile"
     waiting = []
     for scene in entry.scenes:
         variants = recorded_variants(study, scene, store)
@@ -87,17 +87,48 @@ def study_notes(
             waiting.append(scene)
             continue
         records = [record for some in variants.values() for record in some]
-        note = f"**{scene}**, {entry.title}. {provenance_line(records)}"
+        note = f"**{scene}**, {entry.title}. {_found(variants)} {provenance_line(records)}"
         lacking = [name for name, some in variants.items() if not some]
         if lacking:
+            # Of the profile that is shown: runs of another length would stand apart from it.
             note += (
                 f" {len(lacking)} of {len(variants)} variants are not recorded; "
-                f"`{command} --scene {scene}` runs them."
+                f"`{command} {records[0].key.profile} --scene {scene}` runs them."
             )
         yield scene, note, variants
     if waiting:
-        note = f"Not yet comparable, {entry.title}: {', '.join(waiting)}. `{command}` runs them."
+        scenes = ", ".join(waiting)
+        note = f"Not yet comparable, {entry.title}: {scenes}. `{command} paper` runs them."
         yield "", note, {}
+
+
+def _found(variants: Variants) -> str:
+    """Say which variant has the highest mPSNR, which the lowest, and how far seeds are apart."""
+    scores = {
+        name: [run.metrics["mPSNR"] for run in some] for name, some in variants.items() if some
+    }
+    best, worst = (pick(scores, key=lambda name: mean(scores[name])) for pick in (max, min))
+    text = f"The highest mPSNR has {best}, {mean(scores[best]):.2f} dB"
+    if worst != best:
+        text += f", the lowest {worst}, {mean(scores[worst]):.2f} dB"
+    spread = {name: max(some) - min(some) for name, some in scores.items() if len(some) > 1}
+    if not spread:
+        return f"{text}, one seed each."
+    widest = max(spread, key=spread.__getitem__)
+    return f"{text}; seeds are up to {spread[widest]:.2f} dB apart ({widest})."
+
+
+def sparsity_note(scene: str, store: RecordStore | None = None) -> str:
+    """Return what share of the loss the sparsity term is at the end, or "" if nothing tells."""
+    shares = [
+        f"{100 * run.curves['sparsity'][-1] / sum(run.curves[t][-1] for t in LOSS_TERMS):.2g} % "
+        f"({name}, seed {run.key.seed})"
+        for name, some in recorded_variants("presets", scene, store).items()
+        for run in some
+    ]
+    if not shares:
+        return ""
+    return f"**{scene}**: at the end of the training the term is {', '.join(shares)} of the loss."
 
 
 def sum_to_one_note(scene: str, store: RecordStore | None = None) -> str:
