@@ -143,7 +143,10 @@ def sweep(
     table: Annotated[
         list[str] | None, typer.Option(help="Tables or studies; all if none. Repeat for several.")
     ] = None,
-    scene: Annotated[list[str] | None, typer.Option(help="All stand-ins if none.")] = None,
+    scene: Annotated[
+        list[str] | None,
+        typer.Option(help="If none, all stand-ins, and scenes of the paper that are here."),
+    ] = None,
     method: Annotated[list[str] | None, typer.Option(help="All rows and variants if none.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "cpu",
     jobs: Annotated[int, typer.Option(min=1, help="Cells at a time.")] = 1,
@@ -155,11 +158,11 @@ def sweep(
     """
     _check_paper(paper)
     from hsirepro.papers import sweep as many
-    from hsirepro.papers.hyconet import PARAMETERS, planned, run_cell
+    from hsirepro.papers.hyconet import PARAMETERS, planned, run_cell, scenes_here
     from hsirepro.records import RecordStore
 
     PARAMETERS["device"].check("device", device)
-    store, plan = RecordStore(), planned(profile)
+    store, plan = RecordStore(), planned(profile, scenes_here())
     for field, names in (("table", table), ("scene", scene), ("method", method)):
         known = {getattr(key, field) for key in plan}
         for name in names or ():

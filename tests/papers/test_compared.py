@@ -11,6 +11,7 @@ from hsirepro.errors import ParameterError
 from hsirepro.papers.hyconet import (
     LOSS_TERMS,
     STUDIES,
+    keys,
     sparsity_note,
     study_keys,
     study_notes,
@@ -57,7 +58,7 @@ def test_one_variant_is_no_comparison(tmp_path):
     }
     assert "1 of 3 variants are not recorded" in note
     assert f"--table abundances --profile paper --scene {FIRST}`" in note
-    assert "The highest mPSNR has clamp, 30.00 dB, one seed each." in note
+    assert "The highest mPSNR has clamp, 30.00 dB (seed 0)." in note
     assert FIRST not in waiting
     assert all(name in waiting for name in REST)
 
@@ -78,7 +79,14 @@ def test_a_gap_is_filled_with_runs_of_the_length_shown(tmp_path):
         store.write(Record(key, {"mPSNR": psnr}, provenance=SOURCE))
     (_, note, _), *_ = study_notes("abundances", store)
     assert f"--profile quick --scene {FIRST}`" in note
-    assert "clamp, 32.25 dB, the lowest relu, 30.00 dB; seeds are up to 1.50 dB apart" in note
+    # Only seeds that all have are compared.
+    assert "clamp, 33.00 dB, the lowest relu, 30.00 dB (seed 0)" in note
+    assert "Seeds are up to 1.50 dB apart (clamp)." in note
+    assert "not trained" not in note
+    (plain,) = keys("II", FIRST, 0.5, "paper", ["bicubic"], [0])
+    store.write(Record(plain, {"mPSNR": 31.0}, provenance=SOURCE))
+    (_, note, _), *_ = study_notes("abundances", store)
+    assert "Below bicubic interpolation (31.00 dB), so not trained: relu." in note
 
 
 def test_the_share_of_a_term_is_that_at_the_end(tmp_path):

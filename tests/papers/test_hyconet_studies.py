@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from hsirepro.errors import ParameterError
 from hsirepro.fusion import METHODS, fuse
+from hsirepro.fusion.estimation import Response
 from hsirepro.fusion.hyconet_presets import configure
 from hsirepro.papers.hyconet import (
     PROFILES,
@@ -20,10 +22,11 @@ from hsirepro.papers.hyconet import (
     keys,
     planned,
     run_cell,
+    scenes_here,
     study_keys,
 )
 from hsirepro.papers.hyconet.run import _length
-from hsirepro.papers.hyconet.studies import WITHOUT, plan_of, variant_of
+from hsirepro.papers.hyconet.studies import RESPONSES, WITHOUT, plan_of, variant_of
 from hsirepro.records import RecordKey, RecordStore
 from hsirepro.scenes import CATALOGUE
 
@@ -105,6 +108,26 @@ def test_plan_covers_the_tables_and_names_each_cell_once():
     assert {key.table for key in plan} == {*TABLES, *STUDIES} - {"presets"}
 
 
+def test_scenes_of_the_paper_join_the_plan_where_they_are_here(monkeypatch):
+    """They are run as their stand-ins are, tables and studies alike."""
+    assert scenes_here() == []  # no test machine has them
+    plan = planned("paper", ["houston-2018"])
+    assert set(planned("paper")) < set(plan)
+    own = {key.table for key in plan if key.scene == "houston-2018"}
+    assert own == {"V", "fig-7", "abundances", "response", "mismatch", "estimators"}
+    monkeypatch.setattr(
+        "hsirepro.scenes.locate.is_here", lambda entry: entry.name == "houston-2018"
+    )
+    assert scenes_here() == ["houston-2018"]
+
+
+def test_options_of_the_response_are_those_of_the_methods():
+    """The study has a variant for every way to come by a response, the default first."""
+    assert set(RESPONSES) == set(get_args(Response))
+    taken = inspect.signature(METHODS["cnmf"]).parameters
+    assert RESPONSES[0] == taken["response"].default
+
+
 def test_key_tells_what_was_run():
     """From the key alone follow the settings, the ratio and the bands."""
     key = RecordKey("hyconet", "fig-5", "houston-2018-crop", "sigma=0.5", "without-z_b", "paper", 0)
@@ -146,7 +169,7 @@ def test_unknown_studies_are_answered_with_the_nearest(call, text):
 def test_committed_records_ran_what_their_key_says():
     """A variant or a default that changes does not go on showing runs of the old one."""
     found = RecordStore(RESULTS).find(paper="hyconet")
-    assert len(found) > 300
+    assert len(found) > 100
     other = {}
     for record in found:
         wanted = wanted_settings(record)

@@ -21,11 +21,11 @@ from hsirepro.papers.hyconet.experiments import (
     sigma_of,
     table_of,
 )
+from hsirepro.papers.hyconet.plan import planned, scenes_here
 from hsirepro.papers.hyconet.run import Prepared, prepare, run_cell, scene_label
 from hsirepro.papers.hyconet.studies import (
     STUDIES,
     cells,
-    planned,
     study_keys,
 )
 
@@ -49,6 +49,7 @@ __all__ = [
     "recorded_variants",
     "run_cell",
     "scene_label",
+    "scenes_here",
     "sigma_of",
     "sparsity_note",
     "study_keys",

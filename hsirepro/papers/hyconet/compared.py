@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from statistics import mean
 from types import MappingProxyType
 
+from hsirepro.papers.hyconet.experiments import keys, table_of
 from hsirepro.papers.hyconet.studies import STUDIES, known, study_keys
 from hsirepro.records import Record, RecordStore
 
@@ -87,7 +88,8 @@ def study_notes(
             waiting.append(scene)
             continue
         records = [record for some in variants.values() for record in some]
-        note = f"**{scene}**, {entry.title}. {_found(variants)} {provenance_line(records)}"
+        found = _found(variants, _bicubic(scene, store))
+        note = f"**{scene}**, {entry.title}. {found} {provenance_line(records)}"
         lacking = [name for name, some in variants.items() if not some]
         if lacking:
             # Of the profile that is shown: runs of another length would stand apart from it.
@@ -102,20 +104,51 @@ def study_notes(
         yield "", note, {}
 
 
-def _found(variants: Variants) -> str:
-    """Say which variant has the highest mPSNR, which the lowest, and how far seeds are apart."""
-    scores = {
-        name: [run.metrics["mPSNR"] for run in some] for name, some in variants.items() if some
-    }
-    best, worst = (pick(scores, key=lambda name: mean(scores[name])) for pick in (max, min))
-    text = f"The highest mPSNR has {best}, {mean(scores[best]):.2f} dB"
+def _found(variants: Variants, plain: float) -> str:
+    """Say which variant has the highest mPSNR, which the lowest, and which did not train at all.
+
+    ``plain`` is the mPSNR of bicubic interpolation, or NaN.
+    """
+    runs = {name: same_seeds(variants)[name] for name, some in variants.items() if some}
+    scores = {name: mean(run.metrics["mPSNR"] for run in some) for name, some in runs.items()}
+    best, worst = (pick(scores, key=scores.__getitem__) for pick in (max, min))
+    text = f"The highest mPSNR has {best}, {scores[best]:.2f} dB"
     if worst != best:
-        text += f", the lowest {worst}, {mean(scores[worst]):.2f} dB"
-    spread = {name: max(some) - min(some) for name, some in scores.items() if len(some) > 1}
-    if not spread:
-        return f"{text}, one seed each."
-    widest = max(spread, key=spread.__getitem__)
-    return f"{text}; seeds are up to {spread[widest]:.2f} dB apart ({widest})."
+        text += f", the lowest {worst}, {scores[worst]:.2f} dB"
+    seeds = ", ".join(map(str, sorted({run.key.seed for some in runs.values() for run in some})))
+    text += f" (seed {seeds})."
+    stuck = [name for name, score in scores.items() if score < plain]
+    if stuck:
+        names = ", ".join(stuck)
+        text += f" Below bicubic interpolation ({plain:.2f} dB), so not trained: {names}."
+    spread = {
+        name: max(found) - min(found)
+        for name, some in variants.items()
+        if len(found := [run.metrics["mPSNR"] for run in some]) > 1
+    }
+    if spread:
+        widest = max(spread, key=spread.__getitem__)
+        text += f" Seeds are up to {spread[widest]:.2f} dB apart ({widest})."
+    return text
+
+
+def same_seeds(variants: Variants) -> Variants:
+    """Leave out seeds that not every recorded variant has; if none is shared, nothing is."""
+    seeds = [{run.key.seed for run in some} for some in variants.values() if some]
+    shared = set.intersection(*seeds) if seeds else set()
+    if not shared:
+        return variants
+    return {
+        name: [run for run in some if run.key.seed in shared] for name, some in variants.items()
+    }
+
+
+def _bicubic(scene: str, store: RecordStore | None) -> float:
+    """Return the mPSNR of bicubic interpolation at sigma 0.5, or NaN."""
+    (key,) = keys(table_of(scene), scene, 0.5, "paper", ["bicubic"], [0])
+    place = {part: getattr(key, part) for part in ("paper", "table", "scene", "condition")}
+    found = (store or RecordStore()).find(**place, method=key.method)
+    return found[0].metrics["mPSNR"] if found else float("nan")
 
 
 def sparsity_note(scene: str, store: RecordStore | None = None) -> str:
@@ -138,7 +171,8 @@ def sum_to_one_note(scene: str, store: RecordStore | None = None) -> str:
     median over the pixels of ``|1 - sum of the abundances|``.
     """
     variants = recorded_variants("fig-5", scene, store)
-    with_it, without = variants["full"], variants["without-sum-to-one"]
+    pair = {name: variants[name] for name in ("full", "without-sum-to-one")}
+    with_it, without = same_seeds(pair).values()
     if not with_it or not without:
         return ""
 

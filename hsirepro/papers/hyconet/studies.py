@@ -23,8 +23,6 @@ from hsirepro.errors import ParameterError, suggest
 from hsirepro.papers.hyconet.experiments import (
     PAPER,
     PROFILES,
-    SIGMAS,
-    TABLE_METHODS,
     TABLES,
     VARIANTS,
     Variant,
@@ -280,37 +278,6 @@ def cells(
     if table in STUDIES:
         return study_keys(table, scene, profile, methods, seeds, sigma, ratio)
     return keys(table, scene, sigma, profile, methods or VARIANTS, seeds, ratio)
-
-
-def planned(profile: str) -> list[RecordKey]:
-    """List every cell of the tables and studies on the stand-ins, the most telling first.
-
-    Examples
-    --------
-    >>> str(planned("paper")[0])
-    'hyconet/II/pavia-centre-crop/sigma=0.5/bicubic (paper, seed 0)'
-    """
-    seeds = PROFILES[known("profile", profile, PROFILES)].seeds
-    rows = ("bicubic", *TABLE_METHODS)
-    extra = tuple(name for name in VARIANTS if name not in rows)
-
-    def tables(sigmas: Iterable[float], methods: Iterable[str], chosen: Iterable[int]) -> None:
-        for sigma, (name, table) in product(sigmas, TABLES.items()):
-            for scene in table.stand_ins:
-                found.extend(keys(name, scene, sigma, profile, methods, chosen))
-
-    found: list[RecordKey] = []
-    tables(SIGMAS[:1], rows, seeds[:1])
-    tables(SIGMAS[1:], rows, seeds[:1])
-    for name in ("mismatch", "estimators", "fig-5", "abundances", "response", "sparsity", "fig-7"):
-        for scene in STUDIES[name].scenes:
-            found += study_keys(name, scene, profile)
-    tables(SIGMAS, rows, seeds)
-    tables(SIGMAS[:1], extra, seeds)
-    for name in ("fig-4a", "fig-4b", "fig-4c"):
-        for scene in STUDIES[name].scenes:
-            found += study_keys(name, scene, profile)
-    return list(dict.fromkeys(found))
 
 
 @cache
