@@ -1,11 +1,3 @@
-# ---
-# jupyter:
-#   kernelspec:
-#     display_name: Python 3 (ipykernel)
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # HyCoNet: your scene
 #
@@ -71,7 +63,8 @@ _known = set(globals())
 # ```
 #
 # With `-p hsi` alone, your image is the truth: the pair is made from it, and every score can be
-# checked.
+# checked. `-p crop 0:256,100:356` takes a part of it, which may leave out pixels without data, and
+# trains the faster.
 
 # %% tags=["parameters"]
 hsi = "planted"  # path of your hyperspectral image, or a catalogue name
@@ -79,6 +72,7 @@ msi = ""  # path of your multispectral image; none: simulated from hsi
 hsi_key = ""  # variable in the file of the HSI, if it holds several
 msi_key = ""  # variable in the file of the MSI, if it holds several
 wavelengths = ""  # text file of the HSI's band centres in nm
+crop = ""  # part of the HSI, as first:last,first:last (rows, columns)
 msi_bands = ""  # text file: name, first nm, last nm of each MSI band
 ratio = 0  # GSD of HSI over that of MSI; 0: from the sizes, 4 if simulated
 sigma = 0.0  # PSF width in MSI pixels; 0: estimated, or 0.5 if simulated
@@ -109,6 +103,7 @@ pair = open_pair(
     hsi_key=p["hsi_key"],
     msi_key=p["msi_key"],
     wavelengths=p["wavelengths"],
+    crop=p["crop"],
 )
 for name, cube in {"HSI": pair.hsi, "MSI": pair.msi}.items():
     rows, columns, bands = cube.shape

@@ -118,6 +118,33 @@ def test_images_are_cleaned_and_it_is_said(files, planted):
     assert "order of their wavelengths" in said
 
 
+def test_a_crop_takes_the_same_ground_of_both(files, planted):
+    """Rows, then columns of the HSI; the MSI is cut to them, and NaN outside does not matter."""
+    hsi, msi = planted.hsi.values.copy(), planted.msi.values.copy()
+    hsi[0, 0], msi[:2, :2] = np.nan, np.nan
+    with pytest.raises(PixelError, match=r"(?s)NaN.*crop"):
+        open_pair(**files(hsi, msi))
+    pair = open_pair(**files(hsi, msi), crop="2:8,3:12")
+    np.testing.assert_array_equal(pair.hsi, hsi[2:8, 3:12])
+    np.testing.assert_array_equal(pair.msi, msi[8:32, 12:48])
+    alone = open_pair(files(hsi)["hsi"], wavelengths=files()["wavelengths"], crop="2:10,4:12")
+    assert alone.truth.shape == (8, 8, 60)
+
+
+@pytest.mark.parametrize(
+    ("crop", "text"),
+    [
+        ("2-8,3-9", "is not a window"),
+        ("0:13,0:4", "rows 0:12, columns 0:12"),
+        ("4:4,0:4", "inside"),
+    ],
+)
+def test_a_crop_that_is_none_is_refused(files, crop, text):
+    """The error shows how to write it, and how large the image is."""
+    with pytest.raises(ParameterError, match=rf"(?s){text}.*0:256,100:356"):
+        open_pair(**files(), crop=crop)
+
+
 def test_pairs_that_do_not_overlap_are_refused(files):
     """Sizes that are no whole multiple, swapped images, a wrong ratio: each says what to do."""
     with pytest.raises(ShapeError) as caught:

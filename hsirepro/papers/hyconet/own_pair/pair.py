@@ -11,6 +11,7 @@ from hsirepro.errors import ParameterError, PixelError, ShapeError, WavelengthEr
 from hsirepro.optics import PointSpread, SpectralResponse, check_pair, degrade, landsat8_oli
 from hsirepro.scenes import check_finite, drop_bad_bands, open_scene
 from hsirepro.scenes.cube import has_wavelengths
+from hsirepro.scenes.window import cut
 
 OLI = ("blue", "green", "red", "nir", "swir1", "swir2")
 SIMULATED_RATIO, SIMULATED_SIGMA = 4, 0.5  # of a pair that is made here, as in Table II
@@ -56,6 +57,7 @@ def open_pair(
     hsi_key: str = "",
     msi_key: str = "",
     wavelengths: str = "",
+    crop: str = "",
 ) -> OwnPair:
     """Open two images of the same ground, or one and simulate the pair from it.
 
@@ -73,6 +75,9 @@ def open_pair(
         Variables inside the files, where they hold several.
     wavelengths : str
         Text file with the band centres of the HSI in nm, one per line.
+    crop : str
+        Part of the HSI to use, as :func:`~hsirepro.scenes.window.cut` reads it; the MSI is cut to
+        the same ground. What lies outside may hold NaN.
 
     Returns
     -------
@@ -89,14 +94,15 @@ def open_pair(
     PixelError
         If an image holds NaN or infinite pixels, or nothing but zeros.
     ParameterError
-        If ``msi_key`` is given without ``msi``.
+        If ``msi_key`` is given without ``msi``, or ``crop`` is no part of the HSI.
     """
     if msi_key and not msi:
         raise ParameterError(
             f"msi_key={msi_key!r} names a variable of the MSI, but no MSI was given.",
             next_step="give the file with -p msi",
         )
-    cube, notes = _image(hsi, hsi_key, wavelengths)
+    whole = open_scene(hsi, key=hsi_key or None, wavelengths=wavelengths or None)
+    cube, notes = _cleaned(cut(whole, crop), hsi)
     if not has_wavelengths(cube):
         raise WavelengthError(
             f"The HSI {hsi!r} has no wavelengths.",
@@ -106,22 +112,20 @@ def open_pair(
     cube, more = _sorted(cube)
     if not msi:
         return _simulated(cube, ratio, sigma, (*notes, *more))
-    sharp, remarks = _image(msi, msi_key, "", name="MSI")
+    sharp = open_scene(msi, key=msi_key or None)
     if sharp.sizes["wavelength"] >= cube.sizes["wavelength"]:
         raise ShapeError(
             f"The MSI has {sharp.sizes['wavelength']} bands, the HSI {cube.sizes['wavelength']}.",
             next_step="give the image with more bands as hsi, and the sharper one as msi",
         )
-    ratio = ratio or _ratio_of_sizes(cube, sharp)
-    check_pair(cube, sharp, ratio)
+    ratio = ratio or _ratio_of_sizes(whole, sharp)
+    check_pair(whole, sharp, ratio)
+    sharp, remarks = _cleaned(cut(sharp, crop, times=ratio), msi, name="MSI")
     return OwnPair(cube, sharp, ratio, _band_names(sharp), (*notes, *more, *remarks))
 
 
-def _image(
-    scene: str, key: str, wavelengths: str, name: str = "HSI"
-) -> tuple[xr.DataArray, list[str]]:
-    """Open one image without its bad and black bands and its negative pixels."""
-    stored = open_scene(scene, key=key or None, wavelengths=wavelengths or None)
+def _cleaned(stored: xr.DataArray, scene: str, name: str = "HSI") -> tuple[xr.DataArray, list[str]]:
+    """Return one image without its bad and black bands and its negative pixels."""
     cube = drop_bad_bands(stored)
     check_finite(cube)
     notes = []
