@@ -15,7 +15,7 @@ from hsirepro.bench import baselines, large
 from hsirepro.bench import hyconet as bench
 from hsirepro.bench.memory import Cost
 from hsirepro.fusion import METHODS
-from hsirepro.fusion.hyconet import HyCoNet
+from hsirepro.fusion.hyconet_net import HyCoNet
 from hsirepro.scenes.locate import scene_table
 
 

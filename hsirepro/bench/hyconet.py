@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from hsirepro.bench.memory import peak_mb
-from hsirepro.fusion.hyconet import HyCoNet, accumulate
+from hsirepro.fusion.hyconet import accumulate
+from hsirepro.fusion.hyconet_net import HyCoNet
 from hsirepro.fusion.hyconet_presets import configure
 from hsirepro.training import keep_freed_memory
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from hsirepro.fusion.blocks import from_blocks
 
 if TYPE_CHECKING:
-    from hsirepro.fusion.hyconet import HyCoNet
+    from hsirepro.fusion.hyconet_net import HyCoNet
 
 BINS = 50  # of the histograms of abundances, over [0, 1]
 SMALL = 0.01  # abundances below this count as absent

@@ -34,8 +34,6 @@ References
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,11 +42,11 @@ import torch
 from torch import Tensor
 
 from hsirepro.fusion.blocks import assemble
-from hsirepro.fusion.estimation import PairOptics, Response, Spread, pair_optics
+from hsirepro.fusion.estimation import Response, Spread, pair_optics
 from hsirepro.fusion.outcome import Outcome
 from hsirepro.fusion.usdn_net import DirichletNet
 from hsirepro.optics import PointSpread, SpectralResponse
-from hsirepro.training import TrainingRun, launch, own_randomness, train
+from hsirepro.training import TrainingRun, fingerprint_of, launch, own_randomness, train
 
 
 @own_randomness()
@@ -133,7 +131,9 @@ def usdn(
         optimizer,
         torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0),
         int(ends[-1]),
-        fingerprint=_fingerprint(settings, seed, hsi, optics),
+        fingerprint=fingerprint_of(
+            settings, seed, hsi, optics.msi, optics.response, optics.spread.kernel
+        ),
         checkpoint=checkpoint,
     )
     curves = train(run, _gradients(net, run, ends), title="uSDN", progress=progress)
@@ -165,10 +165,3 @@ def _gradients(
         return {name: terms.get(name, none).detach() for name in ("error", "sparsity", "decay")}
 
     return gradients
-
-
-def _fingerprint(settings: dict[str, object], seed: int, hsi: Tensor, optics: PairOptics) -> str:
-    digest = hashlib.sha256(json.dumps([settings, seed], sort_keys=True).encode())
-    for tensor in (hsi, optics.msi, optics.response, optics.spread.kernel):
-        digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()

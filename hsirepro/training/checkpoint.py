@@ -8,11 +8,14 @@ only, so that it loads with ``weights_only=True`` and runs nobody's code.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
+import json
 import os
 import pickle
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +119,20 @@ def _read(path: Path) -> dict[str, Any]:
         raise zipfile.BadZipFile(f"wrong checksum in {broken}")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
+
+
+def fingerprint_of(settings: Mapping[str, object], seed: int, *given: torch.Tensor) -> str:
+    """Return a digest of all that a run follows from: resuming another run is refused by it.
+
+    Parameters
+    ----------
+    settings : mapping of str to object
+        What JSON can hold.
+    seed : int
+    *given : Tensor
+        The images, and whatever else is learned from.
+    """
+    digest = hashlib.sha256(json.dumps([settings, seed], sort_keys=True).encode())
+    for tensor in given:
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

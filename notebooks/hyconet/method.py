@@ -17,7 +17,8 @@ from IPython.display import Markdown, display
 
 from hsirepro.fusion import fuse
 from hsirepro.fusion.blocks import to_blocks
-from hsirepro.fusion.hyconet import HyCoNet, accumulate
+from hsirepro.fusion.hyconet import accumulate
+from hsirepro.fusion.hyconet_net import HyCoNet
 from hsirepro.fusion.hyconet_presets import PRESETS, configure
 from hsirepro.metrics import evaluate
 from hsirepro.papers.hyconet import PARAMETERS, PROFILES, prepare

@@ -9,12 +9,8 @@ import pytest
 import torch
 
 from hsirepro.fusion.blocks import from_blocks, to_blocks
-from hsirepro.fusion.hyconet import (
-    HyCoNet,
-    _BernoulliDivergence,
-    accumulate,
-    hyconet,
-)
+from hsirepro.fusion.hyconet import accumulate, hyconet
+from hsirepro.fusion.hyconet_net import HyCoNet, _BernoulliDivergence
 from hsirepro.fusion.hyconet_presets import PRESETS, configure
 from hsirepro.optics import PointSpread, SpectralResponse, gaussian_kernel, landsat8_oli
 from hsirepro.scenes.cube import to_tensor

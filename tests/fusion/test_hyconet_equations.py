@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsirepro.fusion.blocks import to_blocks
-from hsirepro.fusion.hyconet import HyCoNet, accumulate
+from hsirepro.fusion.hyconet import accumulate
+from hsirepro.fusion.hyconet_net import HyCoNet
 from hsirepro.fusion.hyconet_presets import PRESETS, configure
 
 BANDS, MSI, RATIO, P = 23, 3, 4, 11

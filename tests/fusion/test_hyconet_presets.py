@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hsirepro.errors import ParameterError
-from hsirepro.fusion.hyconet import HyCoNet, _optimise
+from hsirepro.fusion.hyconet import _optimise
+from hsirepro.fusion.hyconet_net import HyCoNet
 from hsirepro.fusion.hyconet_presets import PRESETS, HyCoNetConfig, configure
 
 

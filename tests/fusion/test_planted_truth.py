@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from hsirepro.fusion import Fused, fuse
 from hsirepro.metrics import evaluate
 from hsirepro.optics import Degraded, degrade, landsat8_oli
-from hsirepro.scenes import open_scene, wavelengths_nm
+from hsirepro.scenes import open_scene, to_tensor, wavelengths_nm
 
 pytestmark = pytest.mark.xdist_group("planted truth")  # one training for all laws
 
@@ -62,13 +63,19 @@ def test_point_spread_is_found(pair, trained):
     assert float(learned.sum()) == pytest.approx(1.0, abs=0.1)
 
 
-def test_response_stays_within_its_coverage(pair, trained):
-    """The learned SRF sums to one per band and is zero where it was told so."""
+def test_learned_response_predicts_the_msi(pair, trained):
+    """On the HSI it gives the blurred MSI to 5 %, within the coverage and with rows of sum one."""
     learned = trained.learned["srf"]
     np.testing.assert_allclose(learned.sum(dim=1), 1.0, atol=1e-5)
     for row, (first, last) in zip(learned, pair.srf.coverage, strict=True):
         assert not row[:first].any()
         assert not row[last + 1 :].any()
+    blurred = pair.psf(to_tensor(pair.msi))
+    off = {}
+    for name, response in {"learned": learned, "reversed": learned.flip(0)}.items():
+        seen = torch.tensordot(response, to_tensor(pair.hsi), dims=1)
+        off[name] = float((seen - blurred).norm() / blurred.norm())
+    assert off["learned"] < 0.05 < off["reversed"]
 
 
 def test_training_lowers_every_image_term(trained):
