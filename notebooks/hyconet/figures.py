@@ -26,6 +26,7 @@ from hsirepro.papers.hyconet import (
     prepare,
     run_cell,
     scene_label,
+    study_findings,
     study_keys,
     study_notes,
     sum_to_one_note,
@@ -50,7 +51,7 @@ SCHEMA = {
     **PARAMETERS,
     "study": Parameter(
         "str",
-        "fig-5",
+        "abundances",
         "which study to run",
         choices=tuple(STUDIES),
     ),
@@ -75,7 +76,7 @@ sigma = 0.5  # width of the Gaussian PSF, in MSI pixels
 profile = "smoke"  # smoke (seconds), quick (minutes), paper (hours)
 seed = 0  # random seed; same seed, same machine, same numbers
 device = "cpu"  # where to train: cpu, cuda, or auto for the best here
-study = "fig-5"  # fig-4a, -4b, -4c, fig-5, fig-7, or a name printed below
+study = "abundances"  # fig-4a, fig-5, fig-7, or another name printed below
 
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
@@ -349,6 +350,17 @@ draw(black, "hydice-urban-crop", by_band("hydice-urban-crop"))
 
 # %% mystnb={"image": {"alt": "PSNR in dB of every band against its wavelength in nm for each method on the Houston crop"}}
 draw(black, HOUSTON, by_band(HOUSTON))
+
+# %% [markdown]
+# ## What held, and what did not
+#
+# Of each study one line per crop, put together from its records. [](verdict.ipynb) says what they
+# make of the paper's claims.
+
+# %%
+FIGURES = ("fig-4a", "fig-4b", "fig-4c", "fig-5", "abundances", "fig-7")
+lines = [line for name in FIGURES for line in study_findings(name, store)]
+display(Markdown("\n".join(lines)))
 
 # %% [markdown]
 # ## Change me
