@@ -35,10 +35,7 @@ from hsirepro.report import (
 from hsirepro.scenes import to_tensor
 
 SCHEMA = {
-    **{
-        name: PARAMETERS[name]
-        for name in ("scene", "sigma", "profile", "seed", "device")
-    },
+    **PARAMETERS,
     "preset": Parameter(
         "str", "paper", "whose settings", choices=tuple(PRESETS)
     ),
@@ -51,6 +48,9 @@ _known = set(globals())
 
 # %% tags=["parameters"]
 scene = "planted"  # catalogue name, or path of your own cube
+key = ""  # variable in your .mat, .h5 or .npz, if it holds several
+wavelengths = ""  # text file of band centres in nm, if yours has none
+ratio = 0  # GSD of HSI over that of MSI; 0 takes 4
 sigma = 0.5  # width of the Gaussian PSF, in MSI pixels
 preset = "paper"  # whose settings: paper, release-2021, release-2022
 profile = "smoke"  # smoke (seconds), quick (minutes), paper (hours)
@@ -71,7 +71,8 @@ print(f"{p['preset']} settings, {iterations} iterations")
 # shows to the method.
 
 # %% mystnb={"image": {"alt": "The planted scene in false colour with three marked pixels, and their spectra against wavelength in nm"}}
-pair = prepare(p["scene"], p["sigma"], table="II").pair
+given = {name: p[name] for name in ("ratio", "key", "wavelengths")}
+pair = prepare(p["scene"], p["sigma"], table="II", **given).pair
 plot_scene(pair.truth)
 
 # %%

@@ -22,6 +22,7 @@ from hsirepro.papers.hyconet import (
     run_cell,
     scene_label,
     sparsity_note,
+    study_findings,
     study_keys,
     study_notes,
     table_of,
@@ -192,13 +193,6 @@ responses = told(
     "estimators", RESPONSES, "Told a spectral response, σ = 0.5"
 )
 
-# %%
-lines = [
-    lead_note(recorded, crop, variants, "estimated", "hysure")
-    for crop, variants in responses.items()
-]
-display(Markdown("\n".join(lines)))
-
 # %% [markdown]
 # ## What the baselines are told of the point spread
 #
@@ -214,10 +208,6 @@ spreads = told(
     "Told a point spread, σ = 0.5",
 )
 
-# %%
-lines = [lead_note(recorded, *one) for one in spreads.items()]
-display(Markdown("\n".join(lines)))
-
 # %% [markdown]
 # ## The angle that is not spectral
 #
@@ -230,6 +220,21 @@ display(Markdown("\n".join(lines)))
 ANGLES = ("mSAM", "mSAM as released")
 for crop in (SMALL, PAVIA, "jasper-ridge", HOUSTON):
     display(angles_table(recorded, crop, TABLE_METHODS, ANGLES))
+
+# %% [markdown]
+# ## What held, and what did not
+#
+# Of each difference one line per crop, put together from its records.
+
+# %%
+STUDIED = ("presets", "response", "abundances", "sparsity")
+lines = [line for name in STUDIED for line in study_findings(name, store)]
+lines += [
+    lead_note(recorded, crop, variants, "estimated", "hysure")
+    for crop, variants in responses.items()
+]
+lines += [lead_note(recorded, *one) for one in spreads.items()]
+display(Markdown("\n".join(lines)))
 
 # %% [markdown]
 # ## Change me

@@ -13,6 +13,7 @@ from hsirepro.papers.hyconet import (
     STUDIES,
     keys,
     sparsity_note,
+    study_findings,
     study_keys,
     study_notes,
     sum_to_one_note,
@@ -87,6 +88,17 @@ def test_a_gap_is_filled_with_runs_of_the_length_shown(tmp_path):
     store.write(Record(plain, {"mPSNR": 31.0}, provenance=SOURCE))
     (_, note, _), *_ = study_notes("abundances", store)
     assert "Below bicubic interpolation (31.00 dB), so not trained: relu." in note
+
+
+def test_findings_are_a_line_a_scene(tmp_path):
+    """Without the runs behind it, and with the profile: a chapter ends with them."""
+    store = RecordStore(tmp_path)
+    (line,) = study_findings("abundances", store)
+    assert "nothing to compare" in line
+    put(store, FIRST, "clamp")
+    put(store, FIRST, "relu")
+    (line,) = study_findings("abundances", store)
+    assert f"{FIRST}, profile paper: The highest mPSNR has clamp, 30.00 dB" in line
 
 
 def test_the_share_of_a_term_is_that_at_the_end(tmp_path):

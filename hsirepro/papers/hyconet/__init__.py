@@ -4,6 +4,7 @@ from hsirepro.papers.hyconet.compared import (
     LOSS_TERMS,
     recorded_variants,
     sparsity_note,
+    study_findings,
     study_notes,
     sum_to_one_note,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "scenes_here",
     "sigma_of",
     "sparsity_note",
+    "study_findings",
     "study_keys",
     "study_notes",
     "sum_to_one_note",

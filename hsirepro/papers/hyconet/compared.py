@@ -104,6 +104,25 @@ def study_notes(
         yield "", note, {}
 
 
+def study_findings(study: str, store: RecordStore | None = None, least: int = 2) -> list[str]:
+    """Return what the records of a study say, in a line of Markdown per scene.
+
+    Parameters
+    ----------
+    study, store, least
+        As in :func:`study_notes`.
+    """
+    entry = STUDIES[known("study", study, STUDIES)]
+    lines = []
+    for scene in entry.scenes:
+        variants = recorded_variants(study, scene, store)
+        shown = [record for some in variants.values() for record in some]
+        if sum(map(bool, variants.values())) >= least:
+            found = _found(variants, _bicubic(scene, store))
+            lines.append(f"- *{entry.title}*, {scene}, profile {shown[0].key.profile}: {found}")
+    return lines or [f"- *{entry.title}*: nothing to compare is recorded yet."]
+
+
 def _found(variants: Variants, plain: float) -> str:
     """Say which variant has the highest mPSNR, which the lowest, and which did not train at all.
 
