@@ -99,7 +99,7 @@ def _leave_out_the_depths(axes: Axes, records: Sequence[Record], labels: Sequenc
     axes.set_ylim(bottom=bottom)
     deep = [label for label, one in zip(labels, values, strict=True) if np.nanmin(one) < bottom]
     note = f"below the axis, down to {every.min():.0f} dB: {', '.join(deep)}"
-    axes.text(0.01, 0.02, note, transform=axes.transAxes, fontsize=8, backgroundcolor="white")
+    axes.text(0.02, 0.02, note, transform=axes.transAxes, fontsize=8, backgroundcolor="white")
 
 
 def covered(wavelengths: np.ndarray, responses: np.ndarray) -> list[tuple[float, float]]:

@@ -66,7 +66,7 @@ def test_best_psnr(shelf):
     fill_tables(shelf, ours=40.0)
     verdict = shelf.word("hyconet-best-psnr")
     assert verdict.word == "holds"
-    assert "40.00 dB against 29.00 of usdn at sigma 0.5" in verdict.evidence
+    assert "40.00 dB (n = 1) against 29.00 of usdn at sigma 0.5" in verdict.evidence
 
 
 def test_one_better_method_is_enough_to_fail(shelf):

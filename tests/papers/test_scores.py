@@ -13,6 +13,7 @@ from hsirepro.papers.hyconet.scores import (
     METRICS,
     bf16_note,
     lead_note,
+    nearness_note,
     printed,
     scenes_of,
     scores,
@@ -146,6 +147,25 @@ def test_lead_is_against_the_best_before_and_after(store):
     note = lead_note(scores(store), SCENE, variants)
     assert "cnmf +1.00 dB, fuse +8.00 dB" in note
     assert "the best of these 2 falls from +5.00 dB (cnmf) to -1.00 dB (fuse)" in note
+
+
+def test_nearness_is_the_mean_distance_to_the_printed_scores():
+    """Table III prints 32.46 dB for CNMF and 26.79 for FUSE at sigma 0.5."""
+    theirs = printed(TABLE)
+    variants = {}
+    for name, off in (
+        ("cnmf-hysure", 1.0),
+        ("fuse-hysure", -2.0),
+        ("cnmf-given", 4.0),
+        ("fuse-given", 4.0),
+    ):
+        method, _, _ = name.rpartition("-")
+        (key,) = study_keys("estimators", SCENE, "paper", [name], [0])
+        variants[name] = [Record(key, {"mPSNR": theirs[method, 0.5] + off}, provenance=SOURCE)]
+    note = nearness_note(SCENE, variants, ("hysure", "given"))
+    assert "the 2 are on average apart" in note
+    assert "1.5 dB with *hysure*, 4.0 dB with *given*" in note
+    assert "not decidable" in nearness_note(SCENE, variants, ("hysure", "covered"))
 
 
 def test_printed_has_every_cell_of_the_paper():

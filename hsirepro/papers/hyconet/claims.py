@@ -91,9 +91,9 @@ def best_psnr(evidence: Evidence, scene: str) -> Answer:
         if np.isnan(ours) or np.isnan(others[rival]):
             continue
         wins.append(ours > others[rival])
-        seeds = f" (n = {len(runs)})" if len(runs) > 1 else ""
         parts.append(
-            f"{ours:.2f} dB{seeds} against {others[rival]:.2f} of {rival} at sigma {sigma:g}"
+            f"{ours:.2f} dB (n = {len(runs)}) against {others[rival]:.2f} of {rival} at sigma "
+            f"{sigma:g}"
         )
     if not all(wins):
         evidence.settle()  # one width at which another method is ahead is enough

@@ -6,6 +6,7 @@ Only runs of one profile are ever compared with each other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -232,3 +233,35 @@ def lead_note(
         f"{ours.mean() - least[first]:+.2f} dB ({first}) to {ours.mean() - most[best]:+.2f} dB "
         f"({best})."
     )
+
+
+def nearness_note(scene: str, variants: Variants, options: Sequence[str]) -> str:
+    """Say how far methods are from what the paper prints, for each thing they may be told.
+
+    Parameters
+    ----------
+    scene : str
+    variants : mapping of str to list of Record
+        Of a study at sigma 0.5 whose variants are named ``METHOD-OPTION``.
+    options : sequence of str
+        The options to compare.
+    """
+    theirs = printed(table_of(scene))
+    means = {
+        name.rpartition("-")[::2]: fmean(run.metrics["mPSNR"] for run in some)
+        for name, some in variants.items()
+        if some
+    }
+    apart = {
+        option: [
+            abs(ours - theirs[method, 0.5])
+            for (method, told), ours in means.items()
+            if told == option
+        ]
+        for option in options
+    }
+    if not all(apart.values()):
+        return f"- **{scene}**: not decidable, runs are missing."
+    words = ", ".join(f"{fmean(gaps):.1f} dB with *{option}*" for option, gaps in apart.items())
+    count = len(next(iter(apart.values())))
+    return f"- **{scene}**: the {count} are on average apart from the printed mPSNR by {words}."
