@@ -6,6 +6,7 @@ Only what answers ``--help`` is imported here; every command imports the room it
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -98,6 +99,7 @@ def run(
     A run that was cut off goes on from its last checkpoint.
     """
     _check_paper(paper)
+    from hsirepro.errors import ParameterError, suggest
     from hsirepro.papers.cells import fill
     from hsirepro.papers.hyconet import (
         PARAMETERS,
@@ -108,8 +110,16 @@ def run(
         table_of,
     )
     from hsirepro.records import RecordStore
+    from hsirepro.scenes import CATALOGUE
 
-    PARAMETERS["device"].check("device", device)  # methods without training do not look at it
+    PARAMETERS["device"].check("device", device)
+    if scene not in CATALOGUE and (Path(scene).suffix or Path(scene).parent != Path(".")):
+        raise ParameterError(
+            f"hsirepro run takes scenes of the catalogue, and {scene!r} is none.",
+            hint=suggest(scene, CATALOGUE),
+            next_step=f"for a cube of your own: papermill notebooks/{paper}/tables.ipynb out.ipynb "
+            f"-p scene {scene}",
+        )
     wanted = cells(
         table or table_of(scene),
         scene,
@@ -184,6 +194,7 @@ def records(context: typer.Context) -> None:
         from hsirepro.records import RecordStore
 
         store = RecordStore()
+        _say_if_missing(store.root)
         rows = [
             (str(r.key), r.provenance.get("date", ""), r.provenance.get("code_hash", "")[:8])
             for r in store.find()
@@ -197,10 +208,13 @@ def records_verify() -> None:
     from hsirepro.records import RecordStore
 
     store = RecordStore()
+    _say_if_missing(store.root)
     problems = store.verify()
     for problem in problems:
         typer.echo(problem)
-    typer.echo(f"{len(store.find())} records are whole, {len(problems)} are not.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what was told above
+        typer.echo(f"{len(store.find())} records are whole, {len(problems)} are not.")
     if problems:
         raise typer.Exit(1)
 
@@ -222,6 +236,11 @@ def book(
     from hsirepro.book import build_book
 
     typer.echo(f"The book is at {build_book(out=output)}")
+
+
+def _say_if_missing(folder: Path) -> None:
+    if not folder.is_dir():
+        typer.echo(f"There is no folder of records {folder} yet.", err=True)
 
 
 def _check_paper(name: str) -> None:

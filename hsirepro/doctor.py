@@ -50,10 +50,10 @@ def _data() -> Iterator[str]:
     from hsirepro.records import default_root
     from hsirepro.scenes.locate import cache_folder, data_folders, scene_table
 
-    folders = [str(folder) for folder in data_folders()]
-    if folders:
-        yield f"  {'HSIREPRO_DATA':<14} {os.pathsep.join(folders)}"
-    else:
+    for folder in data_folders():
+        mark, note = (" ", "") if folder.is_dir() else ("!", ": there is no such folder")
+        yield f"{mark} {'HSIREPRO_DATA':<14} {folder}{note}"
+    if not data_folders():
         yield f"! {'HSIREPRO_DATA':<14} not set: only 'planted' and fetched scenes can be opened"
     yield f"  {'cache':<14} {cache_folder()}"
     rows = scene_table()

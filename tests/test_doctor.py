@@ -54,10 +54,9 @@ def test_data_folders_are_shown(monkeypatch, tmp_path):
     monkeypatch.setenv("HSIREPRO_DATA", os.pathsep.join([str(tmp_path), str(tmp_path / "b")]))
     monkeypatch.setenv("HSIREPRO_RESULTS", str(tmp_path / "mine"))
     lines = list(doctor.report())
-    (line,) = (row for row in lines if "HSIREPRO_DATA" in row)
-    assert line.startswith("  ")
-    assert str(tmp_path) in line
-    assert str(tmp_path / "b") in line
+    there, missing = (row for row in lines if "HSIREPRO_DATA" in row)
+    assert there == f"  HSIREPRO_DATA  {tmp_path}"
+    assert missing == f"! HSIREPRO_DATA  {tmp_path / 'b'}: there is no such folder"
     here = sum(row.here for row in scene_table())
     assert f"  scenes         {here} of {len(scene_table())} are here; 'planted' always is" in lines
     assert lines[-1] == f"  records        {tmp_path / 'mine'}"

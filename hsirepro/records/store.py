@@ -74,6 +74,20 @@ class RecordStore:
         except OSError as error:
             raise _unwritable(self.root, error) from error
 
+    def check_readable(self) -> None:
+        """Stop where a folder that somebody named is not there, rather than find nothing in it.
+
+        Raises
+        ------
+        RecordError
+            If the root is no folder.
+        """
+        if not self.root.is_dir():
+            raise RecordError(
+                f"There is no folder of records {self.root}.",
+                next_step="correct the name; the first `hsirepro run` makes the folder",
+            )
+
     def write(self, record: Record) -> Path:
         """Write a record whole, in place of an older one with the same key.
 
@@ -206,5 +220,6 @@ def _unwritable(folder: Path, error: OSError) -> RecordError:
     return RecordError(
         f"Records cannot be written to {folder}: {error.strerror or error}.",
         reason=code or type(error).__name__,
-        next_step="make the folder writable, or name another in HSIREPRO_RESULTS",
+        next_step="make the folder writable, or name another: HSIREPRO_RESULTS for records of "
+        "commands, HSIREPRO_SCRATCH for those of chapters",
     )

@@ -133,7 +133,7 @@ def check_finite(cube: xr.DataArray) -> None:
         f"{pixels} of {finite.shape[0] * finite.shape[1]} pixels hold NaN or infinite values.",
         scene=str(cube.attrs.get("source", "unknown")),
         first_at=f"row {row}, column {column}, band {band}",
-        next_step="use a part without them (crop), fill them, or list the band in bad_bands",
+        next_step="use a part of the image without them (-p part), or fill them",
     )
 
 

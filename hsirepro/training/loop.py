@@ -55,18 +55,23 @@ def launch(device: str = "cpu", precision: str = "fp32", seed: int = 0) -> Any:
         raise ParameterError(
             f"Unknown precision {precision!r}.", hint=suggest(precision, PRECISIONS)
         )
-    if device not in ("cpu", "cuda", "auto"):
-        raise ParameterError(
-            f"Unknown device {device!r}.", hint=suggest(device, ["cpu", "cuda", "auto"])
-        )
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ParameterError("device='cuda', but no GPU is visible.", next_step="use device='cpu'")
+    check_device(device)
     keep_freed_memory()
     # Adam's moments of dead weights fade into denormal numbers, which are slow on a CPU.
     torch.set_flush_denormal(True)
     fabric = Fabric(accelerator=device, devices=1, precision=PRECISIONS[precision])
     fabric.seed_everything(seed, verbose=False)
     return fabric
+
+
+def check_device(device: str) -> None:
+    """Raise ParameterError if ``device`` is unknown, or not on this machine."""
+    if device not in ("cpu", "cuda", "auto"):
+        raise ParameterError(
+            f"Unknown device {device!r}.", hint=suggest(device, ["cpu", "cuda", "auto"])
+        )
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ParameterError("device='cuda', but no GPU is visible.", next_step="use device='cpu'")
 
 
 @dataclass

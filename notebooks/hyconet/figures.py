@@ -71,6 +71,7 @@ _known = set(globals())
 scene = "planted"  # catalogue name, or path of your own cube
 key = ""  # variable in your .mat, .h5 or .npz, if it holds several
 wavelengths = ""  # text file of band centres in nm, if yours has none
+part = ""  # of your cube: first:last,first:last (rows, columns)
 ratio = 0  # GSD of HSI over that of MSI; 0 takes the paper table's
 sigma = 0.5  # width of the Gaussian PSF, in MSI pixels
 profile = "smoke"  # smoke (seconds), quick (minutes), paper (hours)
@@ -379,7 +380,10 @@ prepared = prepare(
     ratio=p["ratio"],
     key=p["key"],
     wavelengths=p["wavelengths"],
+    part=p["part"],
 )
+for note in prepared.notes:
+    print(note)
 label = scene_label(p["scene"], prepared)
 cells = {
     variant: study_keys(

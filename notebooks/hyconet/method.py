@@ -50,6 +50,7 @@ _known = set(globals())
 scene = "planted"  # catalogue name, or path of your own cube
 key = ""  # variable in your .mat, .h5 or .npz, if it holds several
 wavelengths = ""  # text file of band centres in nm, if yours has none
+part = ""  # of your cube: first:last,first:last (rows, columns)
 ratio = 0  # GSD of HSI over that of MSI; 0 takes 4
 sigma = 0.5  # width of the Gaussian PSF, in MSI pixels
 preset = "paper"  # whose settings: paper, release-2021, release-2022
@@ -71,8 +72,11 @@ print(f"{p['preset']} settings, {iterations} iterations")
 # shows to the method.
 
 # %% mystnb={"image": {"alt": "The planted scene in false colour with three marked pixels, and their spectra against wavelength in nm"}}
-given = {name: p[name] for name in ("ratio", "key", "wavelengths")}
-pair = prepare(p["scene"], p["sigma"], table="II", **given).pair
+given = {name: p[name] for name in ("ratio", "key", "wavelengths", "part")}
+prepared = prepare(p["scene"], p["sigma"], table="II", **given)
+pair = prepared.pair
+for note in prepared.notes:
+    print(note)
 plot_scene(pair.truth)
 
 # %%

@@ -76,6 +76,7 @@ _known = set(globals())
 scene = "planted"  # catalogue name, or path of your own cube
 key = ""  # variable in your .mat, .h5 or .npz, if it holds several
 wavelengths = ""  # text file of band centres in nm, if yours has none
+part = ""  # of your cube: first:last,first:last (rows, columns)
 ratio = 0  # GSD of HSI over that of MSI; 0 takes the paper table's
 sigma = 0.5  # width of the Gaussian PSF, in MSI pixels
 profile = "smoke"  # smoke (seconds), quick (minutes), paper (hours)
@@ -85,7 +86,8 @@ methods = "bicubic, sfim-hs, gsa, hyconet"  # what to run, of the rows below
 
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
-chosen = [name.strip() for name in p["methods"].split(",")]
+names = (name.strip() for name in p["methods"].split(","))
+chosen = list(dict.fromkeys(name for name in names if name))
 table = table_of(p["scene"])
 keys(
     table, p["scene"], p["sigma"], p["profile"], chosen
@@ -107,8 +109,11 @@ prepared = prepare(
     ratio=p["ratio"],
     key=p["key"],
     wavelengths=p["wavelengths"],
+    part=p["part"],
 )
 pair = prepared.pair
+for note in prepared.notes:
+    print(note)
 plot_scene(pair.truth)
 
 # %%
@@ -308,7 +313,7 @@ if trained is not None:
 
 # %%
 widths = (0.5, 1.0, 2.0)  # MSI pixels
-given = {name: p[name] for name in ("ratio", "key", "wavelengths")}
+given = {name: p[name] for name in ("ratio", "key", "wavelengths", "part")}
 lines = ["| PSF sigma (pixels) | method | mPSNR (dB) | mSAM (°) |"]
 lines += ["|---:|---|---:|---:|"]
 for width in widths:

@@ -32,6 +32,8 @@ results = ""  # folder of records of your own; the book's by default
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
 store = RecordStore(p["results"] or None)
+if p["results"]:
+    store.check_readable()
 
 # %% [markdown]
 # ## At a glance

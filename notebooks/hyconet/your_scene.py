@@ -63,7 +63,7 @@ _known = set(globals())
 # ```
 #
 # With `-p hsi` alone, your image is the truth: the pair is made from it, and every score can be
-# checked. `-p crop 0:256,100:356` takes a part of it, which may leave out pixels without data, and
+# checked. `-p part 0:256,100:356` takes a part of it, which may leave out pixels without data, and
 # trains the faster.
 
 # %% tags=["parameters"]
@@ -72,7 +72,7 @@ msi = ""  # path of your multispectral image; none: simulated from hsi
 hsi_key = ""  # variable in the file of the HSI, if it holds several
 msi_key = ""  # variable in the file of the MSI, if it holds several
 wavelengths = ""  # text file of the HSI's band centres in nm
-crop = ""  # part of the HSI, as first:last,first:last (rows, columns)
+part = ""  # of the HSI: first:last,first:last (rows, columns)
 msi_bands = ""  # text file: name, first nm, last nm of each MSI band
 ratio = 0  # GSD of HSI over that of MSI; 0: from the sizes, 4 if simulated
 sigma = 0.0  # PSF width in MSI pixels; 0: estimated, or 0.5 if simulated
@@ -86,7 +86,8 @@ output = ""  # NetCDF file for the fused cube of the last method
 p = check_chapter(globals(), _known, PARAMETERS)
 chosen = methods_of(p["methods"])
 target = check_output(p["output"])
-print(f"profile {p['profile']}: {PROFILES[p['profile']].minutes}")
+if p["hsi"] == "planted":
+    print(f"profile {p['profile']}: {PROFILES[p['profile']].minutes}")
 
 # %% [markdown]
 # ## Look first
@@ -103,7 +104,7 @@ pair = open_pair(
     hsi_key=p["hsi_key"],
     msi_key=p["msi_key"],
     wavelengths=p["wavelengths"],
-    crop=p["crop"],
+    part=p["part"],
 )
 for name, cube in {"HSI": pair.hsi, "MSI": pair.msi}.items():
     rows, columns, bands = cube.shape
@@ -182,15 +183,18 @@ display(Markdown("\n".join(lines)))
 # %%
 def word_on_cameras() -> str:
     """Say what the estimates mean for this pair."""
+    worst = int(np.argmax(sensors.unexplained))
+    share = 100 * sensors.unexplained[worst]
+    size = f"{share:.0f} %" if share >= 10 else f"{share:.2g} %"
+    size = size if share >= 0.01 else "less than 0.01 %"
     found = (
         "The two images have the same units, and the MSI was left as it is."
         if sensors.same_units
         else "The two images have different units: the offset was taken off "
         "the MSI, and the rest divided by the gain."
     )
-    worst = int(np.argmax(sensors.unexplained))
-    share = 100 * sensors.unexplained[worst]
-    size = f"{share:.2g} %" if share >= 0.01 else "less than 0.01 %"
+    if share > 50:
+        found = "Whether the two images have the same units cannot be told."
     found += (
         f" Of the variation of the MSI's {pair.names[worst]} the HSI leaves "
         f"{size} unexplained, and of its other bands no more."

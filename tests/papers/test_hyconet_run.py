@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import scipy.io
+import torch
 
 from hsirepro.errors import (
     FormatError,
@@ -100,7 +101,7 @@ def test_missing_pixels_are_refused(own, value):
     text = str(caught.value)
     assert "2 of 320 pixels hold NaN or infinite values." in text
     assert "row 3, column 5, band 7" in text
-    assert "drop_bad_bands" in text
+    assert "-p part" in text
 
 
 @pytest.mark.parametrize(
@@ -158,6 +159,45 @@ def test_own_scene_goes_by_name_and_hash(own, tmp_path):
     assert label != scene_label(second["scene"], prepare(**second, sigma=0.5, table="II"))
     planted = prepare("planted", 0.5, table="II")
     assert scene_label("planted", planted) == "planted"
+    cut = prepare("planted", 0.5, table="II", part="0:16,8:32")
+    assert cut.pair.truth.shape[:2] == (16, 24)
+    assert scene_label("planted", cut).startswith("planted-")
+
+
+def test_two_readings_of_one_file_are_two_scenes(tmp_path):
+    """Another variable, or other wavelengths, never show the records of the first."""
+    file = tmp_path / "two.mat"
+    scipy.io.savemat(file, {"a": values(), "b": 1 - values() / 2})
+    labels = set()
+    for key, last in (("a", 860.0), ("b", 860.0), ("a", 850.0)):
+        np.savetxt(tmp_path / "nm.txt", np.linspace(430.0, last, 24))
+        given = {"scene": str(file), "key": key, "wavelengths": str(tmp_path / "nm.txt")}
+        labels.add(scene_label(str(file), prepare(**given, sigma=0.5, table="II")))
+    assert len(labels) == 3
+
+
+def test_what_was_done_to_a_scene_is_said(own):
+    """Bands without signal go before any work, and negative pixels become 0, aloud."""
+    cube = values()
+    cube[:, :, 23] = 0.0
+    cube[:4] = -0.5
+    ready = prepare(**own(cube), sigma=0.5, table="II")
+    assert ready.pair.truth.shape == (16, 20, 23)
+    assert ready.notes == (
+        "scene: bands left out because no pixel is above 0: 1.",
+        "scene: 25 % of its values are negative, and became 0.",
+    )
+    with pytest.raises(PixelError, match=r"(?s)no pixel above 0.*scale factor"):
+        prepare(**own(-np.abs(cube)), sigma=0.5, table="II")
+
+
+def test_a_device_that_is_not_here_is_named_before_work():
+    """Also for methods that train nothing: the record would name it."""
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is here")
+    (key,) = keys("II", "planted", 0.5, "smoke", ["gsa"], [0])
+    with pytest.raises(ParameterError, match=r"(?s)no GPU is visible.*device='cpu'"):
+        run_cell(key, device="cuda")
 
 
 REAL = {  # scene: (table, truth, HSI, first and last nm)

@@ -17,7 +17,7 @@ from hsirepro.errors import (
     ShapeError,
     WavelengthError,
 )
-from hsirepro.optics import PointSpread, add_noise, gaussian_kernel
+from hsirepro.optics import CropWarning, PointSpread, add_noise, gaussian_kernel
 from hsirepro.papers.hyconet.own_pair import (
     OwnPair,
     calibrated,
@@ -122,27 +122,36 @@ def test_a_crop_takes_the_same_ground_of_both(files, planted):
     """Rows, then columns of the HSI; the MSI is cut to them, and NaN outside does not matter."""
     hsi, msi = planted.hsi.values.copy(), planted.msi.values.copy()
     hsi[0, 0], msi[:2, :2] = np.nan, np.nan
-    with pytest.raises(PixelError, match=r"(?s)NaN.*crop"):
+    with pytest.raises(PixelError, match=r"(?s)NaN.*-p part"):
         open_pair(**files(hsi, msi))
-    pair = open_pair(**files(hsi, msi), crop="2:8,3:12")
+    pair = open_pair(**files(hsi, msi), part="2:8,3:12")
     np.testing.assert_array_equal(pair.hsi, hsi[2:8, 3:12])
     np.testing.assert_array_equal(pair.msi, msi[8:32, 12:48])
-    alone = open_pair(files(hsi)["hsi"], wavelengths=files()["wavelengths"], crop="2:10,4:12")
+    alone = open_pair(files(hsi)["hsi"], wavelengths=files()["wavelengths"], part="2:10,4:12")
     assert alone.truth.shape == (8, 8, 60)
 
 
 @pytest.mark.parametrize(
-    ("crop", "text"),
+    ("part", "text"),
     [
         ("2-8,3-9", "is not a window"),
         ("0:13,0:4", "rows 0:12, columns 0:12"),
         ("4:4,0:4", "inside"),
     ],
 )
-def test_a_crop_that_is_none_is_refused(files, crop, text):
+def test_a_crop_that_is_none_is_refused(files, part, text):
     """The error shows how to write it, and how large the image is."""
     with pytest.raises(ParameterError, match=rf"(?s){text}.*0:256,100:356"):
-        open_pair(**files(), crop=crop)
+        open_pair(**files(), part=part)
+
+
+def test_an_hsi_of_hardly_a_pixel_is_refused(files):
+    """From one pixel nothing can be said of cameras."""
+    with pytest.raises(ShapeError, match=r"(?s)1 x 1 pixels.*larger part"):
+        open_pair(**files(), part="0:1,0:1")
+    with pytest.raises(ShapeError, match=r"(?s)1 x 1 pixels.*smaller ratio"):
+        with pytest.warns(CropWarning):
+            open_pair("planted", ratio=30)
 
 
 def test_pairs_that_do_not_overlap_are_refused(files):

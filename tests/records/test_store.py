@@ -468,3 +468,10 @@ def test_default_root_is_the_told_one_or_the_checkout(monkeypatch, tmp_path):
     checkout = Path(atomic.__file__).resolve().parents[1]
     inside = (checkout / "pyproject.toml").is_file()
     assert default_root() == (checkout if inside else tmp_path) / "results"
+
+
+def test_a_folder_that_was_named_has_to_be_there(tmp_path):
+    """A slip in its name must not look like an empty store."""
+    RecordStore(tmp_path).check_readable()
+    with pytest.raises(RecordError, match=r"(?s)no folder of records.*correct the name"):
+        RecordStore(tmp_path / "none").check_readable()

@@ -149,6 +149,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         "scene": Parameter("str", "planted", "catalogue name, or path of your own cube"),
         "key": Parameter("str", "", "variable inside your own .mat / .h5 / .npz file"),
         "wavelengths": Parameter("str", "", "text file with one band centre per line", "nm"),
+        "part": Parameter("str", "", "part of your cube: first:last,first:last", "pixels"),
         "ratio": Parameter("int", 0, "GSD ratio of HSI to MSI; 0 takes the table's", minimum=0),
         "sigma": Parameter("float", 0.5, "width of the Gaussian PSF", "MSI pixels", above=0.0),
         "profile": Parameter("str", "smoke", "how long the runs are", choices=tuple(PROFILES)),

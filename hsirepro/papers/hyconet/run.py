@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,7 +29,10 @@ from hsirepro.papers.hyconet.studies import (
     variant_of,
 )
 from hsirepro.records import Meter, Record, RecordKey, provenance
-from hsirepro.scenes import CATALOGUE, check_finite, drop_bad_bands, open_scene, wavelengths_nm
+from hsirepro.scenes import CATALOGUE, open_scene, wavelengths_nm
+from hsirepro.scenes.clean import cleaned
+from hsirepro.scenes.window import cut
+from hsirepro.training import check_device
 
 # The one baseline that takes longer than a moment on the planted scene.
 USDN_SMOKE: Mapping[str, object] = {
@@ -48,10 +52,16 @@ class Prepared:
         The scene, scaled to a maximum of 1.
     pair : Degraded
         HSI, MSI, truth and the operators between them.
+    part : str
+        What was cut out of the scene; empty text for all of it.
+    notes : tuple of str
+        What was done to the scene when it was opened, one sentence each.
     """
 
     cube: xr.DataArray
     pair: Degraded
+    part: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def prepare(
@@ -62,6 +72,7 @@ def prepare(
     ratio: int = 0,
     key: str = "",
     wavelengths: str = "",
+    part: str = "",
 ) -> Prepared:
     """Open a scene, take the paper's crop and bands where they are known, and degrade it.
 
@@ -79,6 +90,8 @@ def prepare(
         Variable inside a file of one's own.
     wavelengths : str
         Text file with band centres in nm, one per line.
+    part : str
+        Rows and columns to use, as :func:`~hsirepro.scenes.window.cut` reads them.
 
     Returns
     -------
@@ -91,26 +104,27 @@ def prepare(
     WavelengthError
         If the cube does not know its wavelengths, or does not reach an MSI band.
     PixelError
-        If the cube holds NaN or infinite pixels.
+        If the cube holds NaN or infinite pixels, or none above 0.
+    ParameterError
+        If ``part`` is no part of the cube.
     """
     plan = TABLES[table]
     known = CATALOGUE[scene].paper if scene in CATALOGUE else {}
-    cube = drop_bad_bands(
-        open_scene(
-            scene,
-            key=key or None,
-            wavelengths=wavelengths or None,
-            paper="hyconet" if "hyconet" in known else None,
-        )
+    stored = open_scene(
+        scene,
+        key=key or None,
+        wavelengths=wavelengths or None,
+        paper="hyconet" if "hyconet" in known else None,
     )
-    check_finite(cube)
-    nm = wavelengths_nm(cube, "simulating Landsat 8 OLI bands")
     # Reflectance is not negative; sensor offsets are. The paper's divisor is not stated.
-    scaled = (
-        cube.clip(min=0.0) / max(float(cube.max()), float(np.finfo(np.float32).tiny))
-    ).assign_attrs({**cube.attrs, "units": "fraction of maximum"})
+    cube, notes = cleaned(cut(stored, part), scene, "scene")
+    nm = wavelengths_nm(cube, "simulating Landsat 8 OLI bands")
+    scaled = (cube / max(float(cube.max()), float(np.finfo(np.float32).tiny))).assign_attrs(
+        {**cube.attrs, "units": "fraction of maximum"}
+    )
     srf = landsat8_oli(nm, plan.msi_bands)
-    return Prepared(scaled, degrade(scaled, ratio=ratio or plan.ratio, sigma=sigma, srf=srf))
+    pair = degrade(scaled, ratio=ratio or plan.ratio, sigma=sigma, srf=srf)
+    return Prepared(scaled, pair, part, tuple(notes))
 
 
 @lru_cache(maxsize=1)
@@ -121,12 +135,16 @@ def _prepared(scene: str, condition: str, table: str) -> Prepared:
 def scene_label(scene: str, prepared: Prepared) -> str:
     """Return the name under which records of ``scene`` are kept.
 
-    A cube of one's own goes by its file name and the head of its hash: no path of a machine gets
-    into a record, and two files of one name are two scenes.
+    A cube of one's own, or a part of a scene, goes by its name and the head of a hash of the
+    file and of what was opened, pixels and wavelengths: no path of a machine gets into a record,
+    and two variables of one file are two scenes.
     """
-    if scene in CATALOGUE:
+    if scene in CATALOGUE and not prepared.part:
         return scene
-    return f"{Path(scene).stem}-{prepared.cube.attrs['sha256'][:8]}"
+    digest = hashlib.sha256(str(prepared.cube.attrs["sha256"]).encode())
+    digest.update(np.ascontiguousarray(prepared.cube.values).tobytes())
+    digest.update(np.ascontiguousarray(prepared.cube.wavelength.values).tobytes())
+    return f"{Path(scene).stem}-{digest.hexdigest()[:8]}"
 
 
 def run_cell(
@@ -162,6 +180,7 @@ def run_cell(
     Record
         See :func:`~hsirepro.papers.hyconet.recording.record_of`.
     """
+    check_device(device)
     variant = variant_of(key)
     ready = prepared or _prepared(key.scene, key.condition, plan_of(key))
     settings = {**variant.settings, **_length(variant, key)}

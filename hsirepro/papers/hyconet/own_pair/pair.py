@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from hsirepro.errors import ParameterError, PixelError, ShapeError, WavelengthError
+from hsirepro.errors import ParameterError, ShapeError, WavelengthError
 from hsirepro.optics import PointSpread, SpectralResponse, check_pair, degrade, landsat8_oli
-from hsirepro.scenes import check_finite, drop_bad_bands, open_scene
+from hsirepro.scenes import open_scene
+from hsirepro.scenes.clean import cleaned
 from hsirepro.scenes.cube import has_wavelengths
 from hsirepro.scenes.window import cut
 
 OLI = ("blue", "green", "red", "nir", "swir1", "swir2")
+LEAST = 4  # HSI pixels
 SIMULATED_RATIO, SIMULATED_SIGMA = 4, 0.5  # of a pair that is made here, as in Table II
 
 
@@ -57,7 +59,7 @@ def open_pair(
     hsi_key: str = "",
     msi_key: str = "",
     wavelengths: str = "",
-    crop: str = "",
+    part: str = "",
 ) -> OwnPair:
     """Open two images of the same ground, or one and simulate the pair from it.
 
@@ -75,7 +77,7 @@ def open_pair(
         Variables inside the files, where they hold several.
     wavelengths : str
         Text file with the band centres of the HSI in nm, one per line.
-    crop : str
+    part : str
         Part of the HSI to use, as :func:`~hsirepro.scenes.window.cut` reads it; the MSI is cut to
         the same ground. What lies outside may hold NaN.
 
@@ -94,7 +96,7 @@ def open_pair(
     PixelError
         If an image holds NaN or infinite pixels, or nothing but zeros.
     ParameterError
-        If ``msi_key`` is given without ``msi``, or ``crop`` is no part of the HSI.
+        If ``msi_key`` is given without ``msi``, or ``part`` is no part of the HSI.
     """
     if msi_key and not msi:
         raise ParameterError(
@@ -102,7 +104,7 @@ def open_pair(
             next_step="give the file with -p msi",
         )
     whole = open_scene(hsi, key=hsi_key or None, wavelengths=wavelengths or None)
-    cube, notes = _cleaned(cut(whole, crop), hsi)
+    cube, notes = cleaned(cut(whole, part), hsi)
     if not has_wavelengths(cube):
         raise WavelengthError(
             f"The HSI {hsi!r} has no wavelengths.",
@@ -120,33 +122,18 @@ def open_pair(
         )
     ratio = ratio or _ratio_of_sizes(whole, sharp)
     check_pair(whole, sharp, ratio)
-    sharp, remarks = _cleaned(cut(sharp, crop, times=ratio), msi, name="MSI")
+    sharp, remarks = cleaned(cut(sharp, part, times=ratio), msi, "MSI", drop_black=False)
+    _check_enough(cube)
     return OwnPair(cube, sharp, ratio, _band_names(sharp), (*notes, *more, *remarks))
 
 
-def _cleaned(stored: xr.DataArray, scene: str, name: str = "HSI") -> tuple[xr.DataArray, list[str]]:
-    """Return one image without its bad and black bands and its negative pixels."""
-    cube = drop_bad_bands(stored)
-    check_finite(cube)
-    notes = []
-    bad = stored.sizes["wavelength"] - cube.sizes["wavelength"]
-    if bad:
-        notes.append(f"{name}: bands left out because the file lists them as bad: {bad}.")
-    black = np.flatnonzero(cube.max(("y", "x")).values <= 0)
-    if len(black) == cube.sizes["wavelength"]:
-        raise PixelError(f"The {name} {scene!r} has no pixel above 0.")
-    if len(black) and name == "MSI":
-        raise PixelError(
-            f"Band {black[0] + 1} of the MSI {scene!r} has no pixel above 0.",
-            next_step="leave the band out of the file",
+def _check_enough(hsi: xr.DataArray) -> None:
+    rows, columns = hsi.sizes["y"], hsi.sizes["x"]
+    if rows * columns < LEAST:
+        raise ShapeError(
+            f"An HSI of {rows} x {columns} pixels says next to nothing of its cameras.",
+            next_step=f"give one of {LEAST} pixels or more: a larger part, or a smaller ratio",
         )
-    if len(black):
-        cube = cube.isel(wavelength=np.setdiff1d(np.arange(cube.sizes["wavelength"]), black))
-        notes.append(f"{name}: bands left out because no pixel is above 0: {len(black)}.")
-    negative = float((cube < 0).mean())
-    if negative:
-        notes.append(f"{name}: {100 * negative:.2g} % of its values are negative, and became 0.")
-    return cube.clip(min=0.0).assign_attrs(cube.attrs), notes
 
 
 def _sorted(cube: xr.DataArray) -> tuple[xr.DataArray, list[str]]:
@@ -195,6 +182,7 @@ def _simulated(cube: xr.DataArray, ratio: int, sigma: float, notes: tuple[str, .
         sigma=sigma or SIMULATED_SIGMA,
         srf=landsat8_oli(nm, covered),
     )
+    _check_enough(made.hsi)
     notes += (
         f"The pair is simulated: ratio {made.ratio}, Gaussian PSF of sigma "
         f"{sigma or SIMULATED_SIGMA:g} MSI pixels, Landsat 8 OLI {', '.join(covered)}.",

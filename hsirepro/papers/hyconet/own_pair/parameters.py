@@ -15,7 +15,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         "hsi_key": Parameter("str", "", "variable inside the file of the HSI"),
         "msi_key": Parameter("str", "", "variable inside the file of the MSI"),
         "wavelengths": Parameter("str", "", "text file with the band centres of the HSI", "nm"),
-        "crop": Parameter("str", "", "part of the HSI, as first:last,first:last", "pixels"),
+        "part": TABLE_PARAMETERS["part"],
         "msi_bands": Parameter("str", "", "text file: name, first nm, last nm of each MSI band"),
         "ratio": Parameter("int", 0, "GSD ratio; 0: from the sizes, 4 if simulated", minimum=0),
         "sigma": Parameter(
