@@ -149,9 +149,11 @@ def test_an_hsi_of_hardly_a_pixel_is_refused(files):
     """From one pixel nothing can be said of cameras."""
     with pytest.raises(ShapeError, match=r"(?s)1 x 1 pixels.*larger part"):
         open_pair(**files(), part="0:1,0:1")
-    with pytest.raises(ShapeError, match=r"(?s)1 x 1 pixels.*smaller ratio"):
-        with pytest.warns(CropWarning):
-            open_pair("planted", ratio=30)
+    with (
+        pytest.warns(CropWarning),
+        pytest.raises(ShapeError, match=r"(?s)1 x 1 pixels.*smaller ratio"),
+    ):
+        open_pair("planted", ratio=30)
 
 
 def test_pairs_that_do_not_overlap_are_refused(files):
