@@ -174,6 +174,8 @@ def fuse(
         **settings,
     )
     cube = from_tensor(outcome.image.mul_(scale), hsi, method=name)  # in place: it may be large
+    if "gsd_m" in hsi.attrs:
+        cube.attrs["gsd_m"] = msi.attrs.get("gsd_m", hsi.attrs["gsd_m"] / ratio)
     settings_used = {**outcome.settings, "scale": scale}
     return Fused(cube, outcome.curves, outcome.learned, settings_used, outcome.earlier_s)
 

@@ -289,6 +289,6 @@ def _with_grid(image: xr.DataArray, truth: xr.DataArray, ratio: int) -> xr.DataA
     for axis in (axis for axis in ("y", "x") if axis in truth.coords):
         centres = truth[axis].values.reshape(-1, ratio).mean(axis=1)
         image = image.assign_coords({axis: (axis, centres, truth[axis].attrs)})
-    if "gsd" in truth.attrs:
-        image.attrs["gsd"] = truth.attrs["gsd"] * ratio
+    if "gsd_m" in truth.attrs:
+        image.attrs["gsd_m"] = truth.attrs["gsd_m"] * ratio
     return image

@@ -50,7 +50,7 @@ def make_cube(
     bad_bands : iterable of int
         0-based indices of bands that should not be used.
     **attrs
-        Further attributes, such as ``gsd`` in m.
+        Further attributes, such as ``gsd_m``, the ground sampling distance in m.
 
     Returns
     -------

@@ -22,7 +22,7 @@ from hsirepro.scenes.catalogue import CATALOGUE, PaperChoice, SceneEntry, SceneF
 from hsirepro.scenes.cube import has_wavelengths, make_cube
 from hsirepro.scenes.locate import check_hash, locate, sha256_of
 from hsirepro.scenes.readers import read
-from hsirepro.scenes.readers.stored import Array, Stored
+from hsirepro.scenes.readers.stored import Array, Stored, usable_scale
 from hsirepro.scenes.wavelengths import Wavelengths, given_wavelengths
 
 PLANTED_SIZE = 48  # pixels a side: small enough that a chapter trains on it in seconds
@@ -137,8 +137,13 @@ def _check_scale(scale: float | None) -> None:
         return
     if isinstance(scale, bool) or not isinstance(scale, int | float | np.number):
         raise ParameterError(f"scale={scale!r} must be a number, not {type(scale).__name__}.")
-    if not np.isfinite(scale) or scale <= 0:
-        raise ParameterError(f"scale={scale!r} must be positive; stored values are divided by it.")
+    if not usable_scale(float(scale) if isinstance(scale, np.number) else scale):
+        shown = f"{scale:g}" if isinstance(scale, float) else str(scale)[:40]
+        raise ParameterError(
+            f"scale={shown} must be positive and finite, also in single precision; stored values "
+            "are divided by it.",
+            next_step="scale=10000 for reflectance stored as counts, or leave it out",
+        )
 
 
 def _open_planted(centres: Array | None, scale: float | None, paper: str | None) -> xr.DataArray:
@@ -181,11 +186,17 @@ def _label(
             file=str(path),
             next_step="choose another key, or store the cube as rows x columns x bands",
         )
-    if centres is not None and len(centres) != stored.values.shape[2]:
+    shape = stored.values.shape
+    if centres is not None and len(centres) != shape[2]:
+        step = "give one wavelength per stored band, in nm"
+        if len(centres) in shape[:2]:
+            axis = shape.index(len(centres)) + 1
+            step = f"its {len(centres)} centres fit axis {axis}: store the cube as rows x columns x"
+            step += " bands"
         raise ShapeError(
-            f"{len(centres)} wavelengths were given for {stored.values.shape[2]} bands.",
+            f"{len(centres)} wavelengths were given for {shape[2]} bands.",
             scene=str(attrs["source"]),
-            next_step="give one wavelength per stored band, in nm",
+            next_step=step,
         )
     return make_cube(stored.decoded(scale), centres, **attrs)
 

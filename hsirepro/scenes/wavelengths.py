@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def guess_nm(values: Any) -> NDArray[Any] | None:
     """Return a vector of band centres in nm if it can only be one, else ``None``.
 
     Spectra of imaging spectrometers lie between 250 nm and 20 µm, so numbers below 25 are µm and
-    those above 250 are nm. Nearly all steps must go up: overlapping spectrometers step back.
+    those above 250 are nm. All steps go down, or nearly all go up: overlapping spectrometers step
+    back.
 
     Examples
     --------
@@ -48,7 +50,8 @@ def guess_nm(values: Any) -> NDArray[Any] | None:
     vector = np.asarray(values, dtype=np.float64).reshape(-1)
     if len(vector) < 2 or not np.isfinite(vector).all():
         return None
-    if (np.diff(vector) > 0).mean() < 0.9:
+    steps = np.diff(vector)
+    if (steps > 0).mean() < 0.9 and not (steps < 0).all():
         return None
     if vector.min() >= 250 and vector.max() <= 20000:
         return vector
@@ -57,11 +60,110 @@ def guess_nm(values: Any) -> NDArray[Any] | None:
     return None
 
 
-def only_wavelengths(vectors: Iterable[Any], bands: int) -> NDArray[Any] | None:
-    """Return the one vector of length ``bands`` that can be band centres, in nm."""
-    found = [guess_nm(v) for v in vectors if np.asarray(v).size == bands]
-    centres = [v for v in found if v is not None]
-    return centres[0] if len(centres) == 1 else None
+@dataclass(frozen=True)
+class Vector:
+    """A vector of a file that may be its band centres.
+
+    Parameters
+    ----------
+    name : str
+        As the file names it, with or without the groups it lies in.
+    values : array_like, shape (C,)
+    unit : str
+        Empty where the file does not say it.
+    """
+
+    name: str
+    values: Any
+    unit: str = ""
+
+    @property
+    def words(self) -> set[str]:
+        """The words of the name, in lower case."""
+        return set(re.split(r"[^a-z]+", self.name.rsplit("/", 1)[-1].lower()))
+
+    @property
+    def spectral(self) -> bool:
+        """Whether the name says that these are band centres."""
+        return is_spectral(self.name) and not self.words & _PLACES
+
+    @property
+    def centres(self) -> NDArray[Any] | None:
+        """The values in nm if they can be band centres, by the unit where there is one."""
+        if self.unit.strip().lower() in _NO_UNIT:
+            return guess_nm(self.values)
+        factor = unit_factor(self.unit)
+        if factor is None or np.asarray(self.values).dtype.kind not in "iuf":
+            return None
+        nm = np.asarray(self.values, dtype=np.float64).reshape(-1) * factor
+        return guess_nm(nm) if len(nm) and nm.min() >= 250 else None
+
+    @property
+    def guessable(self) -> bool:
+        """Whether the values may be tried: not a place or a width, nor in metres or degrees."""
+        unit = self.unit.strip().lower()
+        short = unit in _NO_UNIT or unit_factor(unit) in (1.0, 1e3)  # a unit of light, if any
+        return short and not self.words & _PLACES and not _WIDTH.search(self.name)
+
+
+_NO_UNIT = ("", "unknown")
+_SPECTRAL = re.compile(r"band|wave|spectr|lambda|channel|^wl|^cent(er|re)s?$", re.IGNORECASE)
+_WIDTH = re.compile(r"fwhm|width|resolution", re.IGNORECASE)
+_PLACES = {"lat", "lon", "latitude", "longitude", "x", "y", "easting", "northing", "time"}
+_AGREE_NM = 0.6  # µm with three decimals and nm are the same vector
+
+
+def is_spectral(name: str) -> bool:
+    """Tell whether a dimension or vector is named as spectral ones are.
+
+    Examples
+    --------
+    >>> is_spectral("group/Wavelength"), is_spectral("lon"), is_spectral("bandwidth")
+    (True, False, False)
+    """
+    last = name.rsplit("/", 1)[-1]
+    return _SPECTRAL.search(last) is not None and _WIDTH.search(last) is None
+
+
+def band_centres(vectors: Iterable[Vector]) -> list[NDArray[Any]]:
+    """Return the vectors that can be band centres, in nm.
+
+    Those with a spectral name win. Only where there is none the others are tried, and never
+    those that a name or a unit makes places or times: 11.5 to 11.6 is a town, not the infrared.
+    """
+    given = list(vectors)
+    named = [v.centres for v in given if v.spectral]
+    found = [c for c in named if c is not None]
+    if found:
+        return found
+    return [c for v in given if v.guessable and (c := v.centres) is not None]
+
+
+def agreed(centres: Sequence[NDArray[Any]]) -> NDArray[Any] | None:
+    """Return the first of several vectors of one length if they are all the same one.
+
+    Files often hold their wavelengths twice, in nm and in µm.
+    """
+    if not centres:
+        return None
+    same = all(np.abs(other - centres[0]).max() <= _AGREE_NM for other in centres[1:])
+    return centres[0] if same else None
+
+
+def only_wavelengths(vectors: Iterable[Vector], bands: int) -> NDArray[Any] | None:
+    """Return the band centres in nm among the vectors of length ``bands``, if one is agreed."""
+    return agreed(band_centres(v for v in vectors if np.asarray(v.values).size == bands))
+
+
+def other_axis(vectors: Iterable[Vector], shape: Sequence[int]) -> tuple[int, int] | None:
+    """Return length and axis (from 1) of band centres that fit not the last axis but another.
+
+    Only vectors with a spectral name count: what is no more than a guess is no reason to stop.
+    """
+    lengths = [len(c) for v in vectors if v.spectral and (c := v.centres) is not None]
+    if shape[-1] in lengths:
+        return None
+    return next(((n, list(shape).index(n) + 1) for n in lengths if n in shape), None)
 
 
 _NAMED = re.compile(
@@ -109,7 +211,7 @@ def given_wavelengths(given: Wavelengths) -> NDArray[Any]:
     if isinstance(given, str | os.PathLike):
         source, values = os.fspath(given), _first_column(Path(given))
     else:
-        values = np.asarray(given, dtype=np.float64).reshape(-1)
+        values = _numbers(given)
     if not len(values) or not np.isfinite(values).all() or values.min() <= 0:
         raise WavelengthError("Wavelengths must be positive numbers.", source=source)
     if values.max() < 30:
@@ -119,6 +221,18 @@ def given_wavelengths(given: Wavelengths) -> NDArray[Any]:
             next_step="give them in nm (multiply by 1000)",
         )
     return values
+
+
+def _numbers(given: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(given, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError, OverflowError) as problem:
+        raise WavelengthError(
+            "Wavelengths must be positive numbers.",
+            source="wavelengths=...",
+            found=str(problem),
+            next_step="give one number in nm per stored band, or a text file with one per line",
+        ) from problem
 
 
 def _first_column(path: Path) -> NDArray[Any]:

@@ -33,7 +33,7 @@ def cut(cube: xr.DataArray, window: str, times: int = 1) -> xr.DataArray:
     --------
     >>> import numpy as np
     >>> from hsirepro.scenes import make_cube
-    >>> cube = make_cube(np.zeros((20, 30, 2)), [500, 600], units="reflectance", gsd=1.0)
+    >>> cube = make_cube(np.zeros((20, 30, 2)), [500, 600], units="reflectance", gsd_m=1.0)
     >>> cut(cube, "2:6, 10:13").shape, cut(cube, "1:3,5:6", times=4).shape
     ((4, 3, 2), (8, 4, 2))
     """

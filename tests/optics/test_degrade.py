@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hsirepro.errors import ParameterError, PixelError, ShapeError, WavelengthError
+from hsirepro.fusion import fuse
 from hsirepro.optics import (
     CropWarning,
     PointSpread,
@@ -33,7 +34,7 @@ SRF = landsat8_oli(NM)
 
 def test_pair_is_what_the_operators_make_of_the_truth():
     """Without noise Z = A X and Y = R X exactly, with wavelengths that say what they are."""
-    cube = scene(sensor="probe", gsd=1.5)
+    cube = scene(sensor="probe", gsd_m=1.5)
     pair = degrade(cube, ratio=4, srf=SRF, sigma=0.5)
     x = to_tensor(pair.truth)
     torch.testing.assert_close(to_tensor(pair.hsi), pair.psf(x))
@@ -43,7 +44,7 @@ def test_pair_is_what_the_operators_make_of_the_truth():
     np.testing.assert_allclose(pair.hsi.wavelength, NM)
     np.testing.assert_allclose(pair.msi.wavelength, SRF.centres)
     assert pair.msi.attrs["band_names"] == ["blue", "green", "red"]
-    assert (pair.hsi.attrs["gsd"], pair.msi.attrs["gsd"]) == (6.0, 1.5)
+    assert (pair.hsi.attrs["gsd_m"], pair.msi.attrs["gsd_m"]) == (6.0, 1.5)
     assert pair.hsi.attrs["sensor"] == "probe"
     torch.testing.assert_close(pair.psf.kernel, gaussian_kernel(4, 0.5))
 
@@ -195,3 +196,11 @@ def test_pair_that_does_not_overlap_is_refused():
         check_pair(hsi, half, 4)
     with pytest.raises(ParameterError, match="ratio=-1"):
         check_pair(hsi, msi, -1)
+
+
+def test_fused_cube_has_the_sampling_distance_of_the_msi():
+    """The fused cube lies on the grid of the MSI, so it has its sampling distance."""
+    pair = degrade(scene(gsd_m=1.5), ratio=4, srf=SRF, sigma=0.5)
+    assert fuse("bicubic", pair.hsi, pair.msi, ratio=4).cube.attrs["gsd_m"] == 1.5
+    del pair.msi.attrs["gsd_m"]
+    assert fuse("bicubic", pair.hsi, pair.msi, ratio=4).cube.attrs["gsd_m"] == 1.5

@@ -65,7 +65,8 @@ def write_envi(
     }
     lines = [f"{k} = {v}" for k, v in head.items() if v is not None]
     header = folder / f"{name}.hdr"
-    header.write_text("\n".join(["ENVI", "description = {", "  a test cube }", *lines]) + "\n")
+    text = "\n".join(["ENVI", "description = {", "  a test cube }", *lines])
+    header.write_text(f"{text}\n", "utf-8")
     return header
 
 

@@ -182,7 +182,12 @@ def test_truncated_gzip(tmp_path):
         ("bands = 24\n", "", "bands"),
         ("bands = 24", "bands = many", "many"),
         ("interleave = bsq", "interleave = tiled", "tiled"),
-        ("data type = 2", "data type = 6", "data type = 6"),
+        ("data type = 2", "data type = 99", "99"),
+        ("lines = 5", "lines = 0", "lines = 0"),
+        ("lines = 5", "lines = {5, 5}", "TypeError"),
+        ("a test cube }", "a test cube", "never closed"),
+        ("bands = 24", "bands = 24\nmap info = {UTM, 1, 1, 5e5, 5e6, x, 4, 33}", "map info: x"),
+        ("bands = 24", "bands = 24\ndata gain values = {nan" + ", 1" * 23 + "}", "finite"),
         ("ENVI Standard", "ENVI Spectral Library", "Spectral Library"),
     ],
 )
@@ -201,3 +206,61 @@ def test_lists_of_the_wrong_length(tmp_path, name):
     header = write_envi(tmp_path, **{name: braces(range(400, 423))})
     with pytest.raises(FormatError, match=f"'{name}'.*23 values for 24 bands"):
         open_scene(header)
+
+
+@pytest.mark.parametrize("value", ["-1", "0", "nan", "inf", "1e-50", "1e39"])
+def test_a_scale_factor_that_cannot_divide(tmp_path, value):
+    """A reflectance scale factor must be finite and above 0, also in single precision."""
+    header = write_envi(tmp_path, reflectance_scale_factor=value)
+    with pytest.raises(FormatError, match=r"'reflectance scale factor'.* finite and above 0"):
+        open_scene(header)
+
+
+def test_a_list_is_no_scale_factor(tmp_path):
+    """A field that must be one number is refused when it is a list."""
+    header = write_envi(tmp_path, reflectance_scale_factor="{1, 2}")
+    with pytest.raises(FormatError, match="cannot be read as an ENVI header"):
+        open_scene(header)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-8-sig"])
+def test_headers_in_any_western_encoding(tmp_path, encoding):
+    """Umlauts, the sign of micro and a byte order mark do not make a header a binary file."""
+    fields = {"wavelength": braces(wavelengths_nm() / 1e3), "wavelength_units": "µm"}
+    header = write_envi(tmp_path, **fields)
+    text = header.read_text("utf-8").replace("a test cube", "Gelände München")
+    header.write_bytes(text.replace("\n", "\r\n").encode(encoding))
+    opened = open_scene(header)
+    assert opened.values[SPOT] == PLANTED
+    np.testing.assert_allclose(opened.wavelength, wavelengths_nm())
+
+
+def test_gains_and_offsets_come_before_the_scale_factor(tmp_path):
+    """A stored value is multiplied by its band's gain and raised by its offset, then divided."""
+    gain, offset = np.full(24, 0.5), np.arange(24.0)
+    fields = {"data_gain_values": braces(gain), "data_ignore_value": 0}
+    header = write_envi(tmp_path, **fields)
+    opened = open_scene(header)
+    assert opened.values[SPOT] == PLANTED / 2
+    assert np.isnan(opened.values[0, 0, 0])
+    fields |= {"data_offset_values": braces(offset), "reflectance_scale_factor": 10}
+    header = write_envi(tmp_path, **fields)
+    assert open_scene(header).values[SPOT] == pytest.approx((PLANTED / 2 + 23) / 10)
+    assert open_scene(header, scale=2).values[SPOT] == PLANTED / 2
+
+
+def test_comments_in_a_header(tmp_path):
+    """Lines that begin with a semicolon are no part of the header, inside braces neither."""
+    header = write_envi(tmp_path, wavelength=braces(wavelengths_nm()))
+    text = header.read_text().replace("bands = 24", "; bands = 7\nbands = 24")
+    header.write_text(text.replace("wavelength = {", "wavelength = {\n; nm, as measured\n"))
+    np.testing.assert_allclose(open_scene(header).wavelength, wavelengths_nm())
+
+
+def test_complex_data_are_named(tmp_path):
+    """Complex data are refused with what to do about them."""
+    header = write_envi(tmp_path)
+    header.write_text(header.read_text().replace("data type = 2", "data type = 6"))
+    with pytest.raises(FormatError, match="complex numbers") as caught:
+        open_scene(header)
+    assert "store the magnitude, abs(cube), or the real part" in str(caught.value)

@@ -113,6 +113,10 @@ def test_wavelengths_from_a_list_or_a_file(mine, tmp_path):
         ([0.4, 0.5], WavelengthError, "look like micrometres"),
         ([400.0, float("nan")], WavelengthError, "positive numbers"),
         ([], WavelengthError, "positive numbers"),
+        ([1, 2, "x"], WavelengthError, "positive numbers"),
+        ({"a": 1}, WavelengthError, "positive numbers"),
+        ([10**400], WavelengthError, "positive numbers"),
+        ([450.0] * 9, ShapeError, "its 9 centres fit axis 2: store the cube as rows x columns"),
         ("no-such-file.txt", WavelengthError, "'no-such-file.txt' does not exist"),
     ],
 )
@@ -131,7 +135,7 @@ def test_scale_divides(mine, scene):
         assert cube.attrs["units"] == "stored value / 2"
 
 
-@pytest.mark.parametrize("scale", ["1e4", 0, -1, float("nan"), True])
+@pytest.mark.parametrize("scale", ["1e4", 0, -1, float("nan"), True, 1e-50, 1e39, 10**400])
 def test_impossible_scales(mine, scale):
     """A scale must be a positive number, not its text."""
     with pytest.raises(ParameterError, match="scale="):

@@ -227,11 +227,136 @@ def test_missing_library_names_the_extra(tmp_path, monkeypatch, name, library):
     assert "pip install 'hsirepro[io]'" in str(caught.value)
 
 
-def test_complex_numbers_are_not_pixels(tmp_path):
+@pytest.mark.parametrize("name", [n for n in WRITERS if n not in ("v73.mat", "cube.nc")])
+def test_complex_numbers_are_not_pixels(tmp_path, name):
     """A cube of complex numbers is refused instead of losing its imaginary part."""
-    scipy.io.savemat(tmp_path / "x.mat", {"cube": planted_cube("complex128") * 1j})
-    with pytest.raises(FormatError, match="real numbers"):
-        open_scene(tmp_path / "x.mat")
+    WRITERS[name](tmp_path / name, planted_cube("complex64") * 1j)
+    with pytest.raises(FormatError, match="complex numbers; pixels are real") as caught:
+        open_scene(tmp_path / name)
+    assert "store the magnitude" in str(caught.value)
+
+
+def write_vectors(path, cube, **vectors):
+    """Write a cube with vectors beside it, in the format of the name."""
+    if path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            for name, array in {"cube": cube, **vectors}.items():
+                file[name] = array
+    elif path.suffix == ".npz":
+        np.savez(path, cube=cube, **vectors)
+    else:
+        scipy.io.savemat(path, {"cube": cube, **vectors})
+
+
+VECTOR_FILES = ["x.mat", "x.npz", "x.h5"]
+TOWN = 11.5 + 0.001 * np.arange(24)  # degrees east, which could be micrometres
+
+
+@pytest.mark.parametrize("kind", VECTOR_FILES)
+@pytest.mark.parametrize("name", ["lon", "Longitude", "x", "grid_easting", "time", "fwhm"])
+def test_places_are_not_taken_for_wavelengths(tmp_path, kind, name):
+    """A vector that its name makes a place, a time or a width is never a spectrum."""
+    write_vectors(tmp_path / kind, planted_cube(), **{name: TOWN})
+    assert open_scene(tmp_path / kind).wavelength.attrs["units"] == "band index"
+
+
+@pytest.mark.parametrize("kind", VECTOR_FILES)
+@pytest.mark.parametrize("name", ["wavelength", "Band_Centers", "lambda_nm", "wl", "centres"])
+def test_spectral_names_win(tmp_path, kind, name):
+    """A vector that is named as the band centres are goes before any that only looks like them."""
+    vectors = {"depth": TOWN, name: wavelengths_nm()}
+    write_vectors(tmp_path / kind, planted_cube(), **vectors)
+    np.testing.assert_allclose(open_scene(tmp_path / kind).wavelength, wavelengths_nm())
+
+
+@pytest.mark.parametrize("kind", VECTOR_FILES)
+def test_descending_wavelengths_keep_the_order_of_the_file(tmp_path, kind):
+    """Some sensors store the longest wavelength first; bands stay where they are."""
+    write_vectors(tmp_path / kind, planted_cube(), wl=wavelengths_nm()[::-1])
+    opened = open_scene(tmp_path / kind)
+    np.testing.assert_allclose(opened.wavelength, wavelengths_nm()[::-1])
+    assert opened.values[SPOT] == PLANTED
+
+
+@pytest.mark.parametrize("kind", VECTOR_FILES)
+def test_wavelengths_stored_twice(tmp_path, kind):
+    """The same band centres in nm and in rounded micrometres are no contradiction."""
+    micro = (wavelengths_nm() / 1e3).round(3)
+    write_vectors(tmp_path / kind, planted_cube(), wl=wavelengths_nm(), wl_um=micro)
+    np.testing.assert_allclose(open_scene(tmp_path / kind).wavelength, wavelengths_nm())
+
+
+@pytest.mark.parametrize("kind", ["x.mat", "x.npz", "v73.mat"])
+def test_wavelengths_that_fit_another_axis(tmp_path, kind):
+    """Where the band centres fit the rows, the error says so instead of opening a wrong cube."""
+    turned, path = np.moveaxis(planted_cube(), -1, 0), tmp_path / kind
+    if kind == "v73.mat":
+        write_matlab73(path, cube=turned, wl=wavelengths_nm())
+    else:
+        write_vectors(path, turned, wl=wavelengths_nm())
+    with pytest.raises(FormatError, match="24 centres fit axis 1") as caught:
+        open_scene(path)
+    assert "store the cube as rows x columns x bands" in str(caught.value)
+    assert open_scene(path, key="cube").shape == (24, 5, 9)
+
+
+@pytest.mark.parametrize("unit", ["", "degrees_east", "m", "nm"])
+def test_hdf5_units_speak(tmp_path, unit):
+    """A vector in degrees or metres is no spectrum, whatever its values and its name."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["cube"] = planted_cube()
+        file["across"] = wavelengths_nm()
+        file["across"].attrs["Units"] = unit
+    found = open_scene(tmp_path / "x.h5").wavelength.attrs["units"]
+    assert found == ("nm" if unit in ("", "nm") else "band index")
+
+
+def test_hdf5_attributes_of_cf(tmp_path):
+    """Fill values become NaN before scale_factor and add_offset make reflectance of counts."""
+    cube = planted_cube()
+    cube[0, 0], cube[1, 1] = -9999, -8888
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        dataset = file.create_dataset("cube", data=np.moveaxis(cube, -1, 0))
+        dataset.attrs["_FillValue"] = np.int16(-9999)
+        dataset.attrs["missing_value"] = np.array([-9999, -8888], np.int16)
+        dataset.attrs["scale_factor"] = np.array([1e-4])
+        dataset.attrs["add_offset"] = 0.5
+        dataset.attrs["units"] = "unitless"
+        file["wavelength"] = wavelengths_nm()
+    opened = open_scene(tmp_path / "x.h5")
+    assert np.isnan(opened.values).sum() == 2 * 24
+    assert np.isnan(opened.values[[0, 1], [0, 1]]).all()
+    assert opened.values[SPOT] == pytest.approx(PLANTED * 1e-4 + 0.5)
+    assert opened.attrs["units"] == "unitless"
+    assert open_scene(tmp_path / "x.h5", scale=2).values[SPOT] == PLANTED / 2
+
+
+@pytest.mark.parametrize("underscore", ["_", " "])
+def test_hdf5_attributes_of_neon(tmp_path, underscore):
+    """NEON's scale factor divides, and its ignore value becomes NaN."""
+    cube = planted_cube()
+    cube[0, 0] = -9999
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        dataset = file.create_dataset("SITE/Reflectance/Reflectance_Data", data=cube)
+        dataset.attrs[f"Data{underscore}Ignore{underscore}Value"] = -9999.0
+        dataset.attrs[f"Scale{underscore}Factor"] = 10000.0
+        file["SITE/Reflectance/Metadata/Spectral_Data/Wavelength"] = wavelengths_nm()
+        file["SITE/Reflectance/Metadata/Spectral_Data/FWHM"] = np.linspace(5, 6, 24)
+    opened = open_scene(tmp_path / "x.h5")
+    assert np.isnan(opened.values).sum() == 24
+    assert opened.values[SPOT] == pytest.approx(PLANTED / 10000)
+    np.testing.assert_allclose(opened.wavelength, wavelengths_nm())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("Scale_Factor", -1), ("scale_factor", 0), ("scale_factor", [1, 2])]
+)
+def test_hdf5_scales_that_cannot_scale(tmp_path, name, value):
+    """An impossible scale is refused with the name of the attribute."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("cube", data=planted_cube()).attrs[name] = value
+    with pytest.raises(FormatError, match=f"attribute {name} of cube"):
+        open_scene(tmp_path / "x.h5")
 
 
 def test_generic_hdf5_finds_its_spectral_axis(tmp_path):
@@ -263,6 +388,28 @@ def test_netcdf_without_a_spectral_dimension(tmp_path):
     with pytest.raises(FormatError, match="spectral one") as caught:
         open_scene(tmp_path / "x.nc")
     assert "a: 5, b: 9, c: 24" in str(caught.value)
+
+
+@pytest.mark.parametrize("dim", ["wavelength", "band", "c"])
+def test_netcdf_longitudes_are_no_spectrum(tmp_path, dim):
+    """Coordinates of a map never make a dimension spectral beside one that is named so."""
+    data = xr.DataArray(planted_cube(), dims=("lat", "lon", dim), name="cube")
+    data = data.assign_coords(lat=48 - 0.1 * np.arange(5), lon=11.51 + 0.1 * np.arange(9))
+    data = data.assign_coords(wavelength=(dim, wavelengths_nm()))
+    data.to_dataset().to_netcdf(tmp_path / "x.nc", engine="h5netcdf")
+    opened = open_scene(tmp_path / "x.nc")
+    assert opened.values[SPOT] == PLANTED
+    np.testing.assert_allclose(opened.wavelength, wavelengths_nm())
+
+
+@pytest.mark.parametrize(("name", "unit"), [("easting", ""), ("c", "m"), ("c", "degrees_east")])
+def test_netcdf_metres_are_not_guessed(tmp_path, name, unit):
+    """Local metres between 250 and 20000 are no wavelengths, by their name or by their unit."""
+    data = xr.DataArray(planted_cube(), dims=("a", "b", name), name="cube")
+    data = data.assign_coords({name: (name, 1000.0 + np.arange(24), {"units": unit})})
+    data.to_dataset().to_netcdf(tmp_path / "x.nc", engine="h5netcdf")
+    with pytest.raises(FormatError, match="spectral one"):
+        open_scene(tmp_path / "x.nc")
 
 
 def test_classic_netcdf_opens_too(tmp_path):

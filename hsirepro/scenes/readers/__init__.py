@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from hsirepro.errors import FormatError
-from hsirepro.scenes.readers.stored import Stored
+from hsirepro.errors import FormatError, HsireproError, ResourceError
+from hsirepro.scenes.readers.stored import Stored, unreadable
 
 _ENVI = (".hdr", ".img", ".dat", ".bsq", ".bil", ".bip", ".raw", ".gz", "")
 EXTENSIONS: dict[str, str] = {
@@ -39,6 +39,8 @@ def read(path: Path, key: str | None = None) -> Stored:
     ------
     FormatError
         If the extension is not known, or the file cannot be read.
+    ResourceError
+        If the cube does not fit into the memory.
     """
     extension = path.suffix.lower()
     if extension not in EXTENSIONS:
@@ -50,5 +52,17 @@ def read(path: Path, key: str | None = None) -> Stored:
         )
     module, function = EXTENSIONS[extension].split(":")
     reader = getattr(import_module(f"hsirepro.scenes.readers.{module}"), function)
-    stored: Stored = reader(path, key)
+    try:
+        stored: Stored = reader(path, key)
+    except HsireproError:
+        raise
+    except MemoryError as problem:
+        raise ResourceError(
+            f"'{path.name}' does not fit into the free memory, or is damaged.",
+            file=f"{path} ({path.stat().st_size} bytes)",
+            next_step="compare its size with the source, or cut out a part of the scene",
+        ) from problem
+    except Exception as problem:
+        # On damaged files the libraries raise what they please, from IndexError to TokenError.
+        raise unreadable(path, "a cube", f"{type(problem).__name__}: {problem}") from problem
     return stored

@@ -15,10 +15,12 @@ from hsirepro.scenes.readers.stored import (
     Stored,
     choose,
     is_numeric,
+    refuse_complex,
     refuse_key,
     unreadable,
+    wrong_axis,
 )
-from hsirepro.scenes.wavelengths import only_wavelengths
+from hsirepro.scenes.wavelengths import Vector, only_wavelengths, other_axis
 
 _BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
@@ -37,6 +39,7 @@ def read_npy(path: Path, key: str | None = None) -> Stored:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except _BROKEN as problem:
         raise unreadable(path, "a NumPy array", problem) from problem
+    refuse_complex(path, {"the array": values}, None)
     shapes = {"the array": values.shape} if is_numeric(values.dtype) else {}
     choose(path, shapes, None)
     return Stored(values)
@@ -55,11 +58,15 @@ def read_npz(path: Path, key: str | None = None) -> Stored:
             arrays: dict[str, Array] = {name: _member(path, archive, name) for name in archive}
     except _BROKEN as problem:
         raise unreadable(path, "a NumPy archive", problem) from problem
+    refuse_complex(path, arrays, key)
     numeric = {name: array for name, array in arrays.items() if is_numeric(array.dtype)}
     name = choose(path, {n: a.shape for n, a in numeric.items()}, key)
-    others = [array for n, array in numeric.items() if n != name]
     values = numeric[name]
-    return Stored(values, wavelengths=only_wavelengths(others, values.shape[-1]))
+    others = [Vector(n, array) for n, array in numeric.items() if n != name]
+    centres = only_wavelengths(others, values.shape[-1])
+    if centres is None and key is None:
+        wrong_axis(path, other_axis(others, values.shape))
+    return Stored(values, wavelengths=centres)
 
 
 def _member(path: Path, archive: Any, name: str) -> Array:

@@ -1,19 +1,20 @@
 """ENVI rasters: a text header (``.hdr``) and a file of plain numbers beside it.
 
-The header is parsed and the data mapped by the ``spectral`` library. What is done with it:
+Data types, byte order and what cannot be read are known to the ``spectral`` library. Besides:
 
+- Headers may be UTF-8, with or without a byte order mark, or Latin-1.
 - ``interleave`` bsq, bil and bip, and both byte orders, come out as (H, W, C); gzip is unpacked.
 - ``wavelength`` with ``wavelength units`` becomes nm; without units, numbers below 25 are µm. If
   there is no ``wavelength``, band names that hold exactly one length each are used (HyMap).
-- ``bbl`` becomes ``bad_bands``, ``reflectance scale factor`` divides, ``data ignore value``
-  becomes NaN. ``data gain values`` are not applied, as ENVI itself does not when it displays.
+- ``bbl`` becomes ``bad_bands``, and ``data ignore value`` becomes NaN. ``data gain values``
+  multiply and ``data offset values`` are added, then ``reflectance scale factor`` divides.
 """
 
 from __future__ import annotations
 
 import gzip
-import tempfile
-import warnings
+import re
+import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,10 +26,13 @@ from hsirepro.errors import FormatError
 from hsirepro.scenes.readers.stored import (
     Array,
     Stored,
+    complex_values,
+    impossible_scale,
     is_numeric,
     missing_library,
     refuse_key,
     unreadable,
+    usable_scale,
 )
 from hsirepro.scenes.wavelengths import guess_nm, named_nm, unit_factor
 
@@ -59,29 +63,61 @@ def read_envi(path: Path, key: str | None = None) -> Stored:
 
     header_path, data_path = _pair(path)
     refuse_key(path, key)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # header keys in capitals, which are fine
-        try:
-            header = envi.read_envi_header(str(header_path))
-            envi.check_compatibility(header)
-            params = envi.gen_params(header)
-            bands, itemsize = params.nbands, np.dtype(params.dtype).itemsize
-            expected = params.offset + params.nrows * params.ncols * bands * itemsize
-        except (SpyException, KeyError, ValueError) as problem:
-            raise unreadable(header_path, "an ENVI header", f"{problem!r}") from problem
-        _check_kind(header_path, header, np.dtype(params.dtype))
-        values = _values(header_path, data_path, expected, header)
-    scale = _number(header_path, header, "reflectance scale factor")
+    header = _header(header_path)
+    try:
+        envi.check_compatibility(header)
+        params = envi.gen_params(header)
+    except (SpyException, KeyError, ValueError, TypeError) as problem:
+        raise unreadable(header_path, "an ENVI header", f"{problem!r}") from problem
+    _check_kind(header_path, header, params)
+    values = _values(header_path, data_path, params, header)
+    scale = _scale(header_path, header)
+    ignore = _number(header_path, header, "data ignore value")
+    gain, offset = _calibration(header_path, header, params.nbands)
     return Stored(
         values,
-        wavelengths=_wavelengths(header_path, header, bands),
-        bad_bands=_bad_bands(header_path, header, bands),
+        wavelengths=_wavelengths(header_path, header, params.nbands),
+        bad_bands=_bad_bands(header_path, header, params.nbands),
         divisor=scale or 1.0,
-        ignore=_number(header_path, header, "data ignore value"),
+        gain=gain,
+        offset=offset,
+        ignore=() if ignore is None else (ignore,),
         units="reflectance" if scale else "unknown",
-        attrs=_attributes(header),
+        attrs=_attributes(header_path, header),
         pixel_file=data_path,
     )
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """Return the fields of a header, names in lower case: a text, or a list for ``{a, b}``."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    if not text.startswith("ENVI"):
+        raise unreadable(path, "an ENVI header", "its first line is not ENVI")
+    fields: dict[str, Any] = {}
+    # Not splitlines(), which takes the ellipsis of Windows-1252 for the end of a line.
+    lines = iter(re.split(r"\r\n|\r|\n", text))
+    for line in lines:
+        name, equals, value = line.partition("=")
+        if line.startswith(";") or not equals:
+            continue
+        name, value = name.strip().lower(), value.strip()
+        if not value.startswith("{"):
+            fields[name] = value
+            continue
+        while not value.endswith("}"):
+            more = next(lines, None)
+            if more is None:
+                raise unreadable(path, "an ENVI header", f"the brace of '{name}' is never closed")
+            value += "" if more.startswith(";") else "\n" + more.strip()
+        inside = value[1:-1]
+        fields[name] = (
+            inside.strip() if name == "description" else [v.strip() for v in inside.split(",")]
+        )
+    return fields
 
 
 def _pair(path: Path) -> tuple[Path, Path]:
@@ -117,35 +153,50 @@ def _pair(path: Path) -> tuple[Path, Path]:
     )
 
 
-def _check_kind(path: Path, header: Header, dtype: np.dtype[Any]) -> None:
-    """Refuse what the library would read as something that it is not."""
+def _check_kind(path: Path, header: Header, params: Any) -> None:
+    """Refuse what would be read as something that it is not."""
     interleave = str(header["interleave"]).lower()
-    if interleave not in ("bsq", "bil", "bip"):
+    if interleave not in _AXES:
         raise unreadable(path, "an ENVI header", f"interleave = {interleave}")
     if str(header.get("file type", "")).lower() == "envi spectral library":
         raise unreadable(path, "an ENVI cube", "file type = ENVI Spectral Library")
+    for name, number in {
+        "samples": params.ncols,
+        "lines": params.nrows,
+        "bands": params.nbands,
+        "header offset": params.offset + 1,
+    }.items():
+        if number < 1:
+            raise unreadable(path, "an ENVI header", f"{name} = {header[name]}")
+    dtype = np.dtype(params.dtype)
+    if dtype.kind == "c":
+        raise complex_values(path, f"data type = {header['data type']}")
     if not is_numeric(dtype):
         raise unreadable(path, "a cube of real numbers", f"data type = {header['data type']}")
 
 
-def _values(header_path: Path, data_path: Path, expected: int, header: Header) -> Array:
-    """Return the pixels, shape (H, W, C): mapped, or unpacked if they are compressed."""
-    from spectral.io import envi
+_AXES = {"bsq": (1, 2, 0), "bil": (0, 2, 1), "bip": (0, 1, 2)}
+"""Where rows, columns and bands stand among the axes of the file."""
 
+
+def _values(header_path: Path, data_path: Path, params: Any, header: Header) -> Array:
+    """Return the pixels, shape (H, W, C): mapped, or unpacked if they are compressed."""
+    dtype, axes = np.dtype(params.dtype), _AXES[str(header["interleave"]).lower()]
+    shape = np.empty(3, dtype=object)  # of the file; whole numbers of any size
+    shape[list(axes)] = params.nrows, params.ncols, params.nbands
+    expected = params.offset + params.nrows * params.ncols * params.nbands * dtype.itemsize
     if data_path.suffix.lower() != ".gz":
         _check_size(header_path, data_path, expected, data_path.stat().st_size, header)
-        mapped: Array = envi.open(str(header_path), str(data_path)).open_memmap()
-        return mapped
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / "data"
-        try:
-            with gzip.open(data_path) as stream:
-                # One byte more than needed is enough to know that it is too long.
-                plain.write_bytes(stream.read(expected + 1))
-        except (OSError, EOFError, zlib.error) as problem:
-            raise unreadable(data_path, "gzip-ed ENVI data", problem) from problem
-        _check_size(header_path, data_path, expected, plain.stat().st_size, header)
-        return np.array(envi.open(str(header_path), str(plain)).open_memmap())
+        mapped = np.memmap(data_path, dtype, "r", params.offset, tuple(shape))
+        return mapped.transpose(axes)
+    try:
+        with gzip.open(data_path) as stream:
+            # One byte more than needed is enough to know that it is too long.
+            plain = stream.read(min(expected, sys.maxsize - 1) + 1)
+    except (OSError, EOFError, zlib.error) as problem:
+        raise unreadable(data_path, "gzip-ed ENVI data", problem) from problem
+    _check_size(header_path, data_path, expected, len(plain), header)
+    return np.frombuffer(plain, dtype, offset=params.offset).reshape(tuple(shape)).transpose(axes)
 
 
 def _check_size(header_path: Path, data_path: Path, expected: int, size: int, head: Header) -> None:
@@ -172,6 +223,30 @@ def _number(path: Path, header: Header, name: str) -> float | None:
         return float(header[name])
     except (TypeError, ValueError) as problem:
         raise unreadable(path, "an ENVI header", f"{name} = {header[name]}") from problem
+
+
+def _scale(path: Path, header: Header) -> float | None:
+    """Return the reflectance scale factor, if the header has one."""
+    name = "reflectance scale factor"
+    value = _number(path, header, name)
+    if value is not None and not usable_scale(value):
+        raise impossible_scale(path, f"field '{name}'", f"{name} = {header[name]}")
+    return value
+
+
+def _calibration(path: Path, header: Header, bands: int) -> tuple[Array | None, Array | None]:
+    """Return gain and offset per band, or ``None`` twice if the header has neither."""
+    names = {"data gain values": np.ones(bands), "data offset values": np.zeros(bands)}
+    if not any(name in header for name in names):
+        return None, None
+    gain, offset = (
+        _numbers(path, header, name, bands) if name in header else default
+        for name, default in names.items()
+    )
+    for name, values in zip(names, (gain, offset), strict=True):
+        if not np.isfinite(values).all():
+            raise unreadable(path, "an ENVI header", f"{name}: not all are finite")
+    return gain, offset
 
 
 def _numbers(path: Path, header: Header, name: str, bands: int) -> Array:
@@ -211,7 +286,7 @@ def _bad_bands(path: Path, header: Header, bands: int) -> tuple[int, ...]:
     return tuple(int(band) for band in np.flatnonzero(good == 0))
 
 
-def _attributes(header: Header) -> dict[str, Any]:
+def _attributes(path: Path, header: Header) -> dict[str, Any]:
     """Return sensor and ground sampling distance where the header names them."""
     attrs: dict[str, Any] = {}
     sensor = str(header.get("sensor type", "")).strip()
@@ -220,5 +295,13 @@ def _attributes(header: Header) -> dict[str, Any]:
     place = header.get("map info", [])
     metric = any(str(p).lower().replace(" ", "") in ("utm", "units=meters") for p in place)
     if metric and len(place) > 6:
-        attrs["gsd_m"] = float(place[5])
+        attrs["gsd_m"] = _place_number(path, place, 5)
     return attrs
+
+
+def _place_number(path: Path, place: list[str], index: int) -> float:
+    """Return one entry of ``map info`` as a number."""
+    try:
+        return float(place[index])
+    except ValueError as problem:
+        raise unreadable(path, "an ENVI header", f"map info: {place[index]}") from problem

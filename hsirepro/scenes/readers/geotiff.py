@@ -16,6 +16,7 @@ import numpy as np
 from hsirepro.scenes.readers.stored import (
     Array,
     Stored,
+    complex_values,
     is_numeric,
     missing_library,
     refuse_key,
@@ -50,6 +51,9 @@ def read_geotiff(path: Path, key: str | None = None) -> Stored:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
             with rasterio.open(path) as raster:
+                complex_bands = [kind for kind in raster.dtypes if kind.startswith("complex")]
+                if complex_bands:
+                    raise complex_values(path, f"type {complex_bands[0]}")
                 values = raster.read()
                 stored = _described(raster, np.moveaxis(values, 0, -1))
         except (RasterioError, OSError, ValueError) as problem:
@@ -71,7 +75,7 @@ def _described(raster: Any, values: Array) -> Stored:
         wavelengths=_wavelengths(raster),
         gain=None if plain else scales,
         offset=None if plain else offsets,
-        ignore=None if raster.nodata is None else float(raster.nodata),
+        ignore=() if raster.nodata is None else (float(raster.nodata),),
         attrs=attrs,
     )
 

@@ -3,10 +3,15 @@
 A generic HDF5 file does not say which axis is spectral. If exactly one axis is as long as a vector
 of band centres in the file, that axis is; otherwise the last one is, as stored. MATLAB v7.3 marks
 its arrays with ``MATLAB_class`` and stores their axes reversed.
+
+Attributes of the cube are decoded as in NetCDF: ``_FillValue`` and ``missing_value`` become NaN,
+``scale_factor`` multiplies and ``add_offset`` is added. Those of NEON are known too:
+``Data_Ignore_Value`` becomes NaN, and ``Scale_Factor``, in capitals, divides.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +19,23 @@ import h5py
 import numpy as np
 
 from hsirepro.scenes.readers.stored import (
+    Array,
     Stored,
     choose,
+    impossible_scale,
     is_numeric,
+    refuse_complex,
     unreadable,
+    usable_scale,
+    wrong_axis,
 )
-from hsirepro.scenes.wavelengths import guess_nm, only_wavelengths
+from hsirepro.scenes.wavelengths import (
+    Vector,
+    agreed,
+    band_centres,
+    only_wavelengths,
+    other_axis,
+)
 
 
 def read_hdf5(path: Path, key: str | None = None) -> Stored:
@@ -39,18 +55,28 @@ def read_hdf5(path: Path, key: str | None = None) -> Stored:
     """
     try:
         with h5py.File(path, "r") as file:
-            datasets = _numeric(file)
+            arrays = _arrays(file)
+            refuse_complex(path, arrays, key)
+            datasets = {n: d for n, d in arrays.items() if is_numeric(d.dtype)}
             name = choose(path, {n: _shape(d) for n, d in datasets.items()}, key)
             values = datasets[name][()]
-            others = [d[()] for n, d in datasets.items() if n != name and _is_vector(d.shape)]
+            others = [
+                Vector(n, d[()], _text(d.attrs, "units"))
+                for n, d in datasets.items()
+                if n != name and _is_vector(d.shape)
+            ]
             matlab = _is_matlab(datasets[name])
+            said = _said(path, name, datasets[name].attrs)
     except (OSError, RuntimeError, KeyError) as problem:
         raise unreadable(path, "an HDF5 file", problem) from problem
     if matlab:
         # A view: the float32 copy is made once, when the cube is decoded.
-        values = values.T
-        return Stored(values, wavelengths=only_wavelengths(others, values.shape[-1]))
-    return _spectral_last(values, others)
+        values, centres = values.T, only_wavelengths(others, values.shape[0])
+        if centres is None and key is None:
+            wrong_axis(path, other_axis(others, values.shape))
+    else:
+        values, centres = _spectral_last(values, others)
+    return said.stored(values, centres)
 
 
 def _is_matlab(dataset: h5py.Dataset) -> bool:
@@ -67,28 +93,90 @@ def _is_vector(shape: tuple[int, ...]) -> bool:
     return sum(size > 1 for size in shape) == 1
 
 
-def _numeric(file: h5py.File) -> dict[str, Any]:
-    """Return the numeric datasets of ``file`` by path, leaving out MATLAB's own bookkeeping."""
+def _arrays(file: h5py.File) -> dict[str, Any]:
+    """Return the datasets of ``file`` by path, leaving out MATLAB's own bookkeeping."""
     found: dict[str, Any] = {}
 
     def visit(name: str, item: Any) -> None:
         if not isinstance(item, h5py.Dataset) or name.startswith("#"):
             return
-        matlab = item.attrs.get("MATLAB_class", b"double")
-        if is_numeric(item.dtype) and matlab not in (b"char", b"cell", b"struct"):
+        if item.attrs.get("MATLAB_class", b"double") not in (b"char", b"cell", b"struct"):
             found[name] = item
 
     file.visititems(visit)
     return found
 
 
-def _spectral_last(values: Any, others: list[Any]) -> Stored:
+def _spectral_last(values: Any, others: list[Vector]) -> tuple[Any, Array | None]:
     """Move the axis that is as long as the file's band centres to the end."""
-    centres = [c for c in (guess_nm(vector) for vector in others) if c is not None]
-    fits = [
-        (axis, c) for c in centres for axis in range(values.ndim) if len(c) == values.shape[axis]
-    ]
-    if len(fits) != 1:
-        return Stored(values)
-    axis, wavelengths = fits[0]
-    return Stored(np.moveaxis(values, axis, -1), wavelengths=wavelengths)
+    fitting = band_centres(v for v in others if v.values.size in values.shape)
+    lengths = {len(centres) for centres in fitting}
+    axes = [axis for axis, size in enumerate(values.shape) if size in lengths]
+    centres = agreed(fitting) if len(axes) == 1 else None
+    if centres is None:
+        return values, None
+    return np.moveaxis(values, axes[0], -1), centres
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the attributes of a cube say about its values."""
+
+    ignore: tuple[float, ...]
+    gain: float
+    offset: float
+    divisor: float
+    units: str
+
+    def stored(self, values: Any, centres: Array | None) -> Stored:
+        plain = self.gain == 1.0 and self.offset == 0.0
+        bands = values.shape[-1]
+        return Stored(
+            values,
+            wavelengths=centres,
+            divisor=self.divisor,
+            gain=None if plain else np.full(bands, self.gain),
+            offset=None if plain else np.full(bands, self.offset),
+            ignore=self.ignore,
+            units=self.units or "unknown",
+        )
+
+
+def _said(path: Path, name: str, attrs: Any) -> _Said:
+    """Read the attributes of the cube; older NEON files write spaces for underscores."""
+    known = {str(attr).replace(" ", "_"): attr for attr in attrs}
+
+    def numbers(attribute: str) -> list[float]:
+        if attribute not in known:
+            return []
+        values = np.asarray(attrs[known[attribute]]).reshape(-1)
+        return [float(v) for v in values] if is_numeric(values.dtype) else []
+
+    def scale(attribute: str) -> float:
+        values = numbers(attribute) or [1.0]
+        # CF's factor may turn the sign around; by NEON's the pixels are divided.
+        size = abs(values[0]) if attribute == "scale_factor" else values[0]
+        if len(values) > 1 or not usable_scale(size):
+            listed = ", ".join(f"{value:g}" for value in values)
+            raise impossible_scale(path, f"attribute {attribute} of {name}", listed)
+        return values[0]
+
+    ignore = ("_FillValue", "missing_value", "Data_Ignore_Value", "data_ignore_value")
+    offset = numbers("add_offset")
+    return _Said(
+        ignore=tuple(value for attribute in ignore for value in numbers(attribute)),
+        gain=scale("scale_factor"),
+        offset=offset[0] if offset else 0.0,
+        divisor=scale("Scale_Factor"),
+        units=_text(attrs, "units"),
+    )
+
+
+def _text(attrs: Any, name: str) -> str:
+    """Return an attribute as text, whatever the case of its name; empty if there is none."""
+    for attribute in attrs:
+        if attribute.lower() == name:
+            value = attrs[attribute]
+            value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+            return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return ""

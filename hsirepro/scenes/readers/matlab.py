@@ -17,9 +17,11 @@ from hsirepro.scenes.readers.stored import (
     Stored,
     choose,
     is_numeric,
+    refuse_complex,
     unreadable,
+    wrong_axis,
 )
-from hsirepro.scenes.wavelengths import only_wavelengths
+from hsirepro.scenes.wavelengths import Vector, only_wavelengths, other_axis
 
 # What SciPy raises on files that break off or are not MATLAB's.
 _BROKEN: tuple[type[Exception], ...] = (
@@ -52,7 +54,7 @@ def read_matlab(path: Path, key: str | None = None) -> Stored:
     Returns
     -------
     Stored
-        With wavelengths if exactly one vector of the file can only be the band centres.
+        With wavelengths if a vector of the file can only be the band centres.
 
     Raises
     ------
@@ -70,13 +72,17 @@ def read_matlab(path: Path, key: str | None = None) -> Stored:
     except _BROKEN as problem:
         raise unreadable(path, "a MATLAB file", problem) from problem
     name = choose(path, shapes, key)
-    vectors = [n for n, shape in shapes.items() if np.prod(shape) == shapes[name][-1]]
+    vectors = [n for n, shape in shapes.items() if n != name and np.prod(shape) == max(shape)]
     try:
         loaded = loadmat(path, variable_names=[name, *vectors])
     except _BROKEN as problem:
         raise unreadable(path, "a MATLAB file", problem) from problem
     values = loaded[name]
+    refuse_complex(path, {name: values}, name)
     if not is_numeric(values.dtype):
         raise unreadable(path, "a cube of real numbers", f"{name} has type {values.dtype}")
-    found = only_wavelengths([loaded[n] for n in vectors], values.shape[-1])
-    return Stored(values, wavelengths=found)
+    others = [Vector(n, loaded[n]) for n in vectors if is_numeric(loaded[n].dtype)]
+    centres = only_wavelengths(others, values.shape[-1])
+    if centres is None and key is None:
+        wrong_axis(path, other_axis(others, values.shape))
+    return Stored(values, wavelengths=centres)

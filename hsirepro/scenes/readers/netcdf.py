@@ -1,16 +1,16 @@
 """NetCDF cubes through xarray, EMIT-like files with their band table in a group among them.
 
-The spectral dimension is known by its name, or because it carries band centres as a coordinate;
-the other two are rows and columns in stored order. Fill values, ``scale_factor`` and
-``add_offset`` are decoded by xarray, fill values to NaN.
+The spectral dimension is known by its name, or because it carries band centres; the other two are
+rows and columns in stored order. Fill values, ``scale_factor`` and ``add_offset`` are decoded by
+xarray, fill values to NaN.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -22,9 +22,14 @@ from hsirepro.scenes.readers.stored import (
     is_numeric,
     unreadable,
 )
-from hsirepro.scenes.wavelengths import guess_nm, only_wavelengths, unit_factor
+from hsirepro.scenes.wavelengths import (
+    Vector,
+    band_centres,
+    is_spectral,
+    only_wavelengths,
+    unit_factor,
+)
 
-_SPECTRAL = re.compile(r"band|wave|spectr|lambda|channel", re.IGNORECASE)
 BAND_GROUP = "sensor_band_parameters"
 """Group in which EMIT keeps ``wavelengths`` and ``good_wavelengths``."""
 
@@ -47,6 +52,8 @@ def read_netcdf(path: Path, key: str | None = None) -> Stored:
     with path.open("rb") as stream:
         engine = "scipy" if stream.read(3) == b"CDF" else "h5netcdf"
     try:
+        if engine == "h5netcdf":
+            h5py.File(path, "r").close()  # on damaged files it fails more cleanly than h5netcdf
         with xr.open_dataset(path, engine=engine, decode_times=False) as dataset:
             shapes = {
                 str(name): tuple(variable.shape)
@@ -54,14 +61,14 @@ def read_netcdf(path: Path, key: str | None = None) -> Stored:
                 if is_numeric(variable.dtype)
             }
             cube = dataset[choose(path, shapes, key)]
-            spectral = _spectral_dimension(path, cube)
+            spectral = _spectral_dimension(path, dataset, cube)
             values = cube.transpose(..., spectral).values
             table = _band_group(path, engine)
             centres = _coordinate(dataset, spectral, values.shape[-1])
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise unreadable(path, "a NetCDF file", problem) from problem
     if centres is None and "wavelengths" in table:
-        centres = only_wavelengths([table["wavelengths"]], values.shape[-1])
+        centres = only_wavelengths([Vector("wavelengths", table["wavelengths"])], values.shape[-1])
     good = np.asarray(table.get("good_wavelengths", np.ones(values.shape[-1])))
     bad = np.flatnonzero(good == 0) if good.size == values.shape[-1] else np.array([], int)
     units = str(cube.attrs.get("units", "unknown"))
@@ -70,13 +77,14 @@ def read_netcdf(path: Path, key: str | None = None) -> Stored:
     )
 
 
-def _spectral_dimension(path: Path, cube: xr.DataArray) -> Any:
+def _spectral_dimension(path: Path, dataset: xr.Dataset, cube: xr.DataArray) -> Any:
     """Return the one dimension that is named like a spectral one or carries band centres."""
-    found = [
-        dim
-        for dim in cube.dims
-        if _SPECTRAL.search(str(dim)) or (dim in cube.coords and guess_nm(cube[dim]) is not None)
-    ]
+    along = {dim: _along(dataset, dim) for dim in cube.dims}
+    named = [dim for dim in along if is_spectral(str(dim))]
+    carry = [dim for dim in along if band_centres(v for v in along[dim] if v.spectral)]
+    guess = [dim for dim in along if band_centres(v for v in along[dim] if v.name == str(dim))]
+    # The first way of telling that finds any decides.
+    found = next((dims for dims in (named, carry, guess) if dims), [])
     if len(found) == 1:
         return found[0]
     raise FormatError(
@@ -87,24 +95,30 @@ def _spectral_dimension(path: Path, cube: xr.DataArray) -> Any:
     )
 
 
+def _along(dataset: xr.Dataset, dim: Any) -> list[Vector]:
+    """Return the vectors along ``dim``, its own coordinate among them."""
+    return [
+        Vector(str(name), variable.values, str(variable.attrs.get("units", "")))
+        for name, variable in dataset.variables.items()
+        if variable.dims == (dim,) and is_numeric(variable.dtype)
+    ]
+
+
 def _coordinate(dataset: xr.Dataset, dim: Any, bands: int) -> Array | None:
     """Return the band centres along ``dim`` in nm: its own coordinate, or one named for it."""
-    along = {str(n): v for n, v in dataset.variables.items() if v.dims == (dim,)}
-    named = [v for n, v in along.items() if n == str(dim) or n.lower().startswith("wavelength")]
-    for variable in named:
-        factor = unit_factor(str(variable.attrs.get("units", "")))
-        values = np.asarray(variable.values, dtype=np.float64)
+    along = _along(dataset, dim)
+    named = [v for v in along if v.name == str(dim) or v.name.lower().startswith("wavelength")]
+    for vector in named:
+        factor = unit_factor(vector.unit)
         if factor is not None:
-            return values * factor
-    return only_wavelengths([v.values for v in named], bands)
+            return np.asarray(vector.values, dtype=np.float64) * factor
+    return only_wavelengths(along, bands)
 
 
 def _band_group(path: Path, engine: str) -> dict[str, Array]:
     """Return the variables of EMIT's band table, or nothing if the file has none."""
     if engine == "scipy":
         return {}
-    import h5py
-
     with h5py.File(path, "r") as file:
         if BAND_GROUP not in file:
             return {}

@@ -31,8 +31,8 @@ class Stored:
         ``values / divisor`` is in ``units``.
     gain, offset : ndarray, shape (C,), or None
         Per-band calibration: ``values * gain + offset``.
-    ignore : float or None
-        The stored value that means "no data".
+    ignore : tuple of float
+        The stored values that mean "no data".
     units : str
         What a value means, if the file says it.
     attrs : mapping
@@ -47,7 +47,7 @@ class Stored:
     divisor: float = 1.0
     gain: Array | None = None
     offset: Array | None = None
-    ignore: float | None = None
+    ignore: tuple[float, ...] = ()
     units: str = "unknown"
     attrs: Mapping[str, Any] = field(default_factory=dict)
     pixel_file: Path | None = None
@@ -58,9 +58,9 @@ class Stored:
         The only full-size copy is the float32 one; ``divisor`` replaces the file's own scaling.
         """
         cube = np.array(self.values, dtype=np.float32, order="C")
-        if self.ignore is not None and np.isfinite(self.ignore):
+        for value in filter(np.isfinite, self.ignore):
             # Compared in the stored type: float32 would blur large no-data values.
-            cube[np.asarray(self.values) == self.ignore] = np.nan
+            cube[np.asarray(self.values) == value] = np.nan
         if divisor is None and self.gain is not None and self.offset is not None:
             cube *= self.gain.astype(np.float32)
             cube += self.offset.astype(np.float32)
@@ -119,6 +119,58 @@ def choose(path: Path, shapes: Mapping[str, tuple[int, ...]], key: str | None) -
     )
 
 
+def refuse_complex(path: Path, arrays: Mapping[str, Any], key: str | None) -> None:
+    """Raise :class:`FormatError` if the cube among ``arrays`` holds complex numbers.
+
+    Parameters
+    ----------
+    path : Path
+        For the error text.
+    arrays : mapping
+        All arrays of the file, or anything with their ``dtype`` and ``shape``.
+    key : str or None
+        The user's choice; without it a cube of real numbers goes before a complex one.
+    """
+    cubes = [n for n, a in arrays.items() if len(a.shape) == 3 or n == key]
+    real = [name for name in cubes if is_numeric(arrays[name].dtype)]
+    for name in cubes:
+        if _is_complex(arrays[name].dtype) and (name == key or (key is None and not real)):
+            raise complex_values(path, f"{name} has type {arrays[name].dtype}")
+
+
+def _is_complex(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind == "c" or dtype.names == ("real", "imag")  # the latter is MATLAB v7.3's
+
+
+def complex_values(path: Path, found: str) -> FormatError:
+    """Return the error for a cube of complex numbers."""
+    return FormatError(
+        f"'{path.name}' holds complex numbers; pixels are real numbers.",
+        file=str(path),
+        found=found,
+        next_step="store the magnitude, abs(cube), or the real part",
+    )
+
+
+def wrong_axis(path: Path, fit: tuple[int, int] | None) -> None:
+    """Raise :class:`FormatError` if the band centres of a file fit another axis than the last.
+
+    Parameters
+    ----------
+    path : Path
+        For the error text.
+    fit : tuple of int, or None
+        Number of centres and the axis they fit, counted from 1.
+    """
+    if fit is not None:
+        raise FormatError(
+            f"The wavelengths of '{path.name}' do not fit the last axis of the cube.",
+            file=str(path),
+            found=f"its {fit[0]} centres fit axis {fit[1]}",
+            next_step="store the cube as rows x columns x bands",
+        )
+
+
 def refuse_key(path: Path, key: str | None) -> None:
     """Raise :class:`FormatError` if a key is given for a format without variables."""
     if key is not None:
@@ -137,6 +189,32 @@ def unreadable(path: Path, what: str, problem: BaseException | str) -> FormatErr
         file=f"{path} ({path.stat().st_size} bytes)",
         found=text[0] if text else type(problem).__name__,
         next_step="copy or download it again, and compare its size with the source",
+    )
+
+
+def usable_scale(value: float) -> bool:
+    """Tell whether float32 pixels can be divided by ``value``: finite and above 0 there too.
+
+    Examples
+    --------
+    >>> usable_scale(1e4), usable_scale(0.0), usable_scale(1e-50), usable_scale(10**400)
+    (True, False, False, False)
+    """
+    try:
+        value = float(value)
+    except OverflowError:
+        return False
+    limits = np.finfo(np.float32)
+    return float(limits.smallest_subnormal) <= value <= float(limits.max)
+
+
+def impossible_scale(path: Path, field: str, found: str) -> FormatError:
+    """Return the error for a scale factor by which no pixel can be scaled."""
+    return FormatError(
+        f"The {field} of '{path.name}' is no scale: it must be finite and above 0.",
+        file=str(path),
+        found=found,
+        next_step="correct the file",
     )
 
 
