@@ -32,7 +32,7 @@ from hsirepro.fusion.sfim_hs import sfim_hs
 from hsirepro.fusion.sylvester import fuse_sylvester
 from hsirepro.fusion.usdn import usdn
 from hsirepro.optics import PointSpread, SpectralResponse, check_pair
-from hsirepro.scenes.cube import check_finite, from_tensor, to_tensor
+from hsirepro.scenes.cube import check_finite, from_tensor, placed_as, to_tensor
 
 __all__ = [
     "ITERATIVE",
@@ -174,6 +174,7 @@ def fuse(
         **settings,
     )
     cube = from_tensor(outcome.image.mul_(scale), hsi, method=name)  # in place: it may be large
+    cube = placed_as(cube, msi)
     if "gsd_m" in hsi.attrs:
         cube.attrs["gsd_m"] = msi.attrs.get("gsd_m", hsi.attrs["gsd_m"] / ratio)
     settings_used = {**outcome.settings, "scale": scale}

@@ -29,6 +29,7 @@ from hsirepro.optics.srf import SpectralResponse
 from hsirepro.scenes.cube import check_finite, from_tensor, make_cube, to_tensor, wavelengths_nm
 
 _BANDS_AT_ONCE = 16  # keeps the blur's working memory small beside the cube itself
+_SAME_GSD = 0.02  # share by which nominal sampling distances may differ
 _SAME_NM = 0.1  # band centres closer than this are the same band
 
 
@@ -174,15 +175,16 @@ def add_noise(cube: xr.DataArray, snr_db: float, seed: int | Sequence[int]) -> x
 def check_pair(hsi: xr.DataArray, msi: xr.DataArray, ratio: int) -> None:
     """Stop unless the two images show the same ground at sampling distances 1 : ``ratio``.
 
-    Sizes are always compared; extents are where both images carry ``x`` or ``y`` coordinates,
-    with half a low-resolution pixel of tolerance.
+    Sizes are always compared; sampling distances where both are known, with 2 % of tolerance;
+    extents and directions where both images carry ``x`` or ``y`` coordinates, with half a
+    low-resolution pixel of tolerance.
 
     Raises
     ------
     ParameterError
         If ``ratio`` is not a whole number above 1.
     ShapeError
-        If the images do not overlap pixel for pixel.
+        If the images do not overlap pixel for pixel, or their sampling distances do not fit.
     """
     r = check_ratio(ratio)
     needed = tuple(hsi.sizes[axis] * r for axis in ("y", "x"))
@@ -194,9 +196,11 @@ def check_pair(hsi: xr.DataArray, msi: xr.DataArray, ratio: int) -> None:
             f"{given[0]} x {given[1]}.",
             next_step="crop both to the same ground, or correct the ratio",
         )
+    _check_sampling(hsi, msi, r)
     for axis in ("y", "x"):
         if axis not in hsi.coords or axis not in msi.coords:
             continue
+        _check_direction(hsi[axis].values, msi[axis].values, axis)
         low, high = _extent(hsi[axis].values), _extent(msi[axis].values)
         tolerance = abs(low[1] - low[0]) / hsi.sizes[axis] / 2
         if max(abs(low[0] - high[0]), abs(low[1] - high[1])) > tolerance:
@@ -208,6 +212,29 @@ def check_pair(hsi: xr.DataArray, msi: xr.DataArray, ratio: int) -> None:
                 msi=f"{axis} from {high[0]:.10g} to {high[1]:.10g}",
                 next_step="crop both to the same ground, or drop coordinates that are not metres",
             )
+
+
+def _check_sampling(hsi: xr.DataArray, msi: xr.DataArray, ratio: int) -> None:
+    if "gsd_m" not in hsi.attrs or "gsd_m" not in msi.attrs:
+        return
+    coarse, fine = float(hsi.attrs["gsd_m"]), float(msi.attrs["gsd_m"])
+    if abs(coarse - ratio * fine) > _SAME_GSD * abs(coarse):
+        raise ShapeError(
+            f"The sampling distances of HSI and MSI are not {ratio} : 1.",
+            hsi=f"{coarse:g} m",
+            msi=f"{fine:g} m",
+            next_step="correct the ratio, or gsd_m of the image where it is wrong",
+        )
+
+
+def _check_direction(low: np.ndarray, high: np.ndarray, axis: str) -> None:
+    if (low[-1] - low[0]) * (high[-1] - high[0]) < 0:
+        raise ShapeError(
+            f"HSI and MSI run in opposite directions along {axis}.",
+            hsi=f"{axis} from {low[0]:.10g} to {low[-1]:.10g}",
+            msi=f"{axis} from {high[0]:.10g} to {high[-1]:.10g}",
+            next_step=f"turn one of them around: cube.isel({axis}=slice(None, None, -1))",
+        )
 
 
 def _extent(centres: np.ndarray) -> tuple[float, float]:

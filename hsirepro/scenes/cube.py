@@ -157,8 +157,19 @@ def to_tensor(cube: xr.DataArray) -> Tensor:
 
 
 def from_tensor(tensor: Tensor, like: xr.DataArray, **attrs: Any) -> xr.DataArray:
-    """Label a tensor of shape (C, H, W) with the wavelengths and attributes of ``like``."""
+    """Label a tensor of shape (C, H, W) with the wavelengths and attributes of ``like``.
+
+    Map coordinates of ``like`` are kept along an axis of the same number of pixels.
+    """
     values = tensor.detach().cpu().float().permute(1, 2, 0).numpy()
     wavelength = like.wavelength.values if has_wavelengths(like) else None
     kept = {k: v for k, v in like.attrs.items() if k != "bad_bands"}
-    return make_cube(values, wavelength, **{**kept, **attrs})
+    return placed_as(make_cube(values, wavelength, **{**kept, **attrs}), like)
+
+
+def placed_as(cube: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
+    """Return ``cube`` with the map coordinates of ``like``, along axes of the same length."""
+    axes = [a for a in ("y", "x") if a in like.coords and like.sizes[a] == cube.sizes[a]]
+    if axes and "crs" in like.attrs:
+        cube = cube.assign_attrs(crs=like.attrs["crs"])
+    return cube.assign_coords({axis: like[axis].variable for axis in axes})

@@ -19,7 +19,7 @@ from hsirepro.errors import (
     suggest,
 )
 from hsirepro.scenes.catalogue import CATALOGUE, PaperChoice, SceneEntry, SceneFile, expand_bands
-from hsirepro.scenes.cube import has_wavelengths, make_cube
+from hsirepro.scenes.cube import has_wavelengths, make_cube, placed_as
 from hsirepro.scenes.locate import check_hash, locate, sha256_of
 from hsirepro.scenes.readers import read
 from hsirepro.scenes.readers.stored import Array, Stored, usable_scale
@@ -64,6 +64,8 @@ def open_scene(
         pixels), ``bad_bands``, and what the catalogue adds: ``title``, ``licence``, ``gsd_m``,
         ``wavelength_note``, ``standin_for``. Bands stay in stored order, also where the
         wavelengths of overlapping AVIRIS spectrometers step back. Stored "no data" becomes NaN.
+        Where the file lies on a map, ``x`` and ``y`` are the pixel centres in its units, and a
+        file of your own keeps the text of its coordinate system in ``crs``.
 
     Raises
     ------
@@ -198,7 +200,15 @@ def _label(
             scene=str(attrs["source"]),
             next_step=step,
         )
-    return make_cube(stored.decoded(scale), centres, **attrs)
+    cube = make_cube(stored.decoded(scale), centres, **attrs)
+    places = {"y": stored.y, "x": stored.x}
+    return cube.assign_coords(
+        {
+            axis: (axis, place)
+            for axis, place in places.items()
+            if place is not None and len(place) == cube.sizes[axis]
+        }
+    )
 
 
 def _open_entry(
@@ -311,4 +321,4 @@ def _apply(choice: PaperChoice, cube: xr.DataArray, paper: str, keep: bool) -> x
     if choice.wavelengths and not keep:
         centres = np.array(choice.wavelengths)
     attrs = {**cube.attrs, "bad_bands": bad, "paper": paper, "paper_note": choice.note}
-    return make_cube(part.values, centres, **attrs)
+    return placed_as(make_cube(part.values, centres, **attrs), part)

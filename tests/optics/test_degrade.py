@@ -204,3 +204,36 @@ def test_fused_cube_has_the_sampling_distance_of_the_msi():
     assert fuse("bicubic", pair.hsi, pair.msi, ratio=4).cube.attrs["gsd_m"] == 1.5
     del pair.msi.attrs["gsd_m"]
     assert fuse("bicubic", pair.hsi, pair.msi, ratio=4).cube.attrs["gsd_m"] == 1.5
+
+
+def test_fused_cube_lies_where_the_msi_lies():
+    """Coordinates and their system come from the MSI, also through degrade() and fuse()."""
+    pair = degrade(with_grid(scene(crs="EPSG:32633"), 500_000.0, 2.0), ratio=4, srf=SRF, sigma=0.5)
+    fused = fuse("bicubic", pair.hsi, pair.msi, ratio=4).cube
+    np.testing.assert_array_equal(fused.x, pair.msi.x)
+    np.testing.assert_array_equal(fused.x, pair.truth.x)
+    assert fused.attrs["crs"] == "EPSG:32633"
+    assert float(abs(fused - pair.truth).mean()) < 0.5  # xarray aligns them on all pixels
+    assert (fused - pair.truth).shape == pair.truth.shape
+
+
+@pytest.mark.parametrize(
+    ("coarse", "fits"), [(4.0, True), (4.07, True), (4.2, False), (2.0, False)]
+)
+def test_sampling_distances_must_fit_the_ratio(coarse, fits):
+    """Where both sampling distances are known they stand as 1 : ratio, to 2 %."""
+    hsi, msi = scene(6, 5, gsd_m=coarse), scene(24, 20, gsd_m=1.0)
+    if fits:
+        check_pair(hsi, msi, 4)
+        return
+    with pytest.raises(ShapeError, match="not 4 : 1") as caught:
+        check_pair(hsi, msi, 4)
+    assert f"{coarse:g} m" in str(caught.value)
+
+
+def test_images_that_run_in_opposite_directions():
+    """Rows from north to south do not fit rows from south to north, whatever their extent."""
+    hsi, msi = with_grid(scene(6, 5), 0.0, 4.0), with_grid(scene(24, 20), 0.0, 1.0)
+    check_pair(hsi, msi, 4)
+    with pytest.raises(ShapeError, match="opposite directions along x"):
+        check_pair(hsi, msi.isel(x=slice(None, None, -1)), 4)

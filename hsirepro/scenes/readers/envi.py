@@ -6,6 +6,7 @@ Data types, byte order and what cannot be read are known to the ``spectral`` lib
 - ``interleave`` bsq, bil and bip, and both byte orders, come out as (H, W, C); gzip is unpacked.
 - ``wavelength`` with ``wavelength units`` becomes nm; without units, numbers below 25 are µm. If
   there is no ``wavelength``, band names that hold exactly one length each are used (HyMap).
+- ``map info`` without rotation gives coordinates and, in metres, the sampling distance.
 - ``bbl`` becomes ``bad_bands``, and ``data ignore value`` becomes NaN. ``data gain values``
   multiply and ``data offset values`` are added, then ``reflectance scale factor`` divides.
 """
@@ -16,13 +17,14 @@ import gzip
 import re
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hsirepro.errors import FormatError
+from hsirepro.scenes.readers.place import centres
 from hsirepro.scenes.readers.stored import (
     Array,
     Stored,
@@ -71,6 +73,7 @@ def read_envi(path: Path, key: str | None = None) -> Stored:
         raise unreadable(header_path, "an ENVI header", f"{problem!r}") from problem
     _check_kind(header_path, header, params)
     values = _values(header_path, data_path, params, header)
+    y, x = _place(header_path, header, values.shape)
     scale = _scale(header_path, header)
     ignore = _number(header_path, header, "data ignore value")
     gain, offset = _calibration(header_path, header, params.nbands)
@@ -85,6 +88,8 @@ def read_envi(path: Path, key: str | None = None) -> Stored:
         units="reflectance" if scale else "unknown",
         attrs=_attributes(header_path, header),
         pixel_file=data_path,
+        x=x,
+        y=y,
     )
 
 
@@ -296,10 +301,31 @@ def _attributes(path: Path, header: Header) -> dict[str, Any]:
     metric = any(str(p).lower().replace(" ", "") in ("utm", "units=meters") for p in place)
     if metric and len(place) > 6:
         attrs["gsd_m"] = _place_number(path, place, 5)
+    if "coordinate system string" in header:
+        crs = header["coordinate system string"]
+        attrs["crs"] = ",".join(crs) if isinstance(crs, list) else crs
     return attrs
 
 
-def _place_number(path: Path, place: list[str], index: int) -> float:
+def _place(
+    path: Path, header: Header, shape: tuple[int, ...]
+) -> tuple[Array, Array] | tuple[None, None]:
+    """Return the pixel centres y, x from ``map info``, unless it is turned or names no map."""
+    place = header.get("map info", [])
+    turned = any(re.fullmatch(r"rotation\s*=.*[1-9].*", p.lower()) for p in place)
+    if len(place) < 7 or turned or place[0].lower() in ("arbitrary", "pixel", "none", ""):
+        return None, None
+    # Pixel (1, 1) is the outer corner of the first one, and northing falls from row to row.
+    column, row, easting, northing, width, height = (
+        _place_number(path, place, index) for index in range(1, 7)
+    )
+    if not (np.isfinite([column, row, easting, northing]).all() and width > 0 and height > 0):
+        return None, None
+    rows = centres(northing + (row - 1) * height, -height, shape[0])
+    return rows, centres(easting - (column - 1) * width, width, shape[1])
+
+
+def _place_number(path: Path, place: Sequence[str], index: int) -> float:
     """Return one entry of ``map info`` as a number."""
     try:
         return float(place[index])

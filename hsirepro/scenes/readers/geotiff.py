@@ -2,7 +2,7 @@
 
 Band centres are taken from GDAL's ``CENTRAL_WAVELENGTH_UM``, a ``wavelength`` tag (with
 ``wavelength_units``), or band descriptions that hold exactly one length each. The no-data value
-becomes NaN; per-band scale and offset are applied.
+becomes NaN; per-band scale and offset are applied. Maps with north up give coordinates.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hsirepro.scenes.readers.place import centres
 from hsirepro.scenes.readers.stored import (
     Array,
     Stored,
@@ -67,9 +68,13 @@ def _described(raster: Any, values: Array) -> Stored:
     """Return ``values`` with what the tags of ``raster`` say about them."""
     scales, offsets = np.array(raster.scales), np.array(raster.offsets)
     plain = bool((scales == 1).all() and (offsets == 0).all())
-    attrs = {}
+    attrs: dict[str, Any] = {}
+    if raster.crs is not None:
+        attrs["crs"] = raster.crs.to_string()
     if raster.crs is not None and raster.crs.is_projected:
         attrs["gsd_m"] = float(raster.res[0] * raster.crs.linear_units_factor[1])
+    place = raster.transform
+    north_up = place.b == place.d == 0 and place.a > 0 > place.e  # not so without a map either
     return Stored(
         values,
         wavelengths=_wavelengths(raster),
@@ -77,6 +82,8 @@ def _described(raster: Any, values: Array) -> Stored:
         offset=None if plain else offsets,
         ignore=() if raster.nodata is None else (float(raster.nodata),),
         attrs=attrs,
+        x=centres(place.c, place.a, raster.width) if north_up else None,
+        y=centres(place.f, place.e, raster.height) if north_up else None,
     )
 
 

@@ -6,18 +6,20 @@ its arrays with ``MATLAB_class`` and stores their axes reversed.
 
 Attributes of the cube are decoded as in NetCDF: ``_FillValue`` and ``missing_value`` become NaN,
 ``scale_factor`` multiplies and ``add_offset`` is added. Those of NEON are known too:
-``Data_Ignore_Value`` becomes NaN, and ``Scale_Factor``, in capitals, divides.
+``Data_Ignore_Value`` becomes NaN, and ``Scale_Factor``, in capitals, divides. Even map coordinates
+such as x and y, or lon and lat, are kept where they fit columns and rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from hsirepro.scenes.readers.place import X_NAMES, Y_NAMES, named
 from hsirepro.scenes.readers.stored import (
     Array,
     Stored,
@@ -67,6 +69,7 @@ def read_hdf5(path: Path, key: str | None = None) -> Stored:
             ]
             matlab = _is_matlab(datasets[name])
             said = _said(path, name, datasets[name].attrs)
+            crs = _crs(file, datasets[name])
     except (OSError, RuntimeError, KeyError) as problem:
         raise unreadable(path, "an HDF5 file", problem) from problem
     if matlab:
@@ -76,7 +79,23 @@ def read_hdf5(path: Path, key: str | None = None) -> Stored:
             wrong_axis(path, other_axis(others, values.shape))
     else:
         values, centres = _spectral_last(values, others)
-    return said.stored(values, centres)
+    stored = said.stored(values, centres)
+    if values.ndim != 3:
+        return stored
+    vectors = [(v.name, v.values) for v in others]
+    return replace(
+        stored,
+        attrs={"crs": crs} if crs else {},
+        x=named(vectors, X_NAMES, values.shape[1]),
+        y=named(vectors, Y_NAMES, values.shape[0]),
+    )
+
+
+def _crs(file: h5py.File, cube: h5py.Dataset) -> str:
+    """Return the text of the coordinate system: of a CF grid mapping, or an attribute."""
+    grid = _text(cube.attrs, "grid_mapping")
+    attrs = file[grid].attrs if grid and grid in file else cube.attrs
+    return next(filter(None, (_text(attrs, n) for n in ("crs_wkt", "spatial_ref", "crs"))), "")
 
 
 def _is_matlab(dataset: h5py.Dataset) -> bool:

@@ -67,6 +67,7 @@ def read_matlab(path: Path, key: str | None = None) -> Stored:
         return read_hdf5(path, key)
     from scipy.io import loadmat, whosmat
 
+    _check_elements(path)
     try:
         shapes = {name: shape for name, shape, kind in whosmat(path) if kind in _NUMERIC}
     except _BROKEN as problem:
@@ -86,3 +87,47 @@ def read_matlab(path: Path, key: str | None = None) -> Stored:
     if centres is None and key is None:
         wrong_axis(path, other_axis(others, values.shape))
     return Stored(values, wavelengths=centres)
+
+
+_HEADER = 128  # bytes before the first element of a v5 file
+_KINDS = {1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 14, 15, 16, 17, 18}  # types of elements that v5 knows
+_MATRIX = 14  # an element that holds elements
+
+
+def _check_elements(path: Path) -> None:
+    """Stop at an element of a v5 file that cannot be one.
+
+    SciPy looks element types up without checking them: a wrong one can end the whole process.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(_HEADER)
+        if len(head) < _HEADER or 0 in head[:4]:
+            return  # too short, or v4: SciPy says what is wrong
+        order = ">" if head[126:] == b"MI" else "<"
+        ends, at = [size], _HEADER
+        while at < size:
+            while at >= ends[-1]:
+                ends.pop()
+            stream.seek(at)
+            kind, length, data = _tag(stream.read(8), order)
+            if kind not in _KINDS or at + data + length > ends[-1]:
+                found = f"an element of type {kind} and {length} bytes at byte {at}"
+                raise unreadable(path, "a MATLAB file", found)
+            if kind == _MATRIX:
+                ends.append(at + data + length)
+                at += data
+            elif data == 4:
+                at += 8
+            else:  # elements are padded to 8 bytes, but not those of the file itself
+                at += data + (length if len(ends) == 1 else -(-length // 8) * 8)
+
+
+def _tag(tag: bytes, order: str) -> tuple[int, int, int]:
+    """Return type, length in bytes, and where the data begin, of an element."""
+    if len(tag) < 8:
+        return 0, 0, 8
+    kind, length = struct.unpack(f"{order}II", tag)
+    if kind >> 16:  # a small element: its length and up to 4 bytes of data within the tag
+        return kind & 0xFFFF, min(kind >> 16, 4), 4
+    return kind, length, 8

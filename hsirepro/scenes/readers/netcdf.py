@@ -2,7 +2,7 @@
 
 The spectral dimension is known by its name, or because it carries band centres; the other two are
 rows and columns in stored order. Fill values, ``scale_factor`` and ``add_offset`` are decoded by
-xarray, fill values to NaN.
+xarray, fill values to NaN. Even map coordinates such as x and y, or lon and lat, are kept.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from hsirepro.errors import FormatError
+from hsirepro.scenes.readers.place import X_NAMES, Y_NAMES, named
 from hsirepro.scenes.readers.stored import (
     Array,
     Stored,
@@ -65,6 +66,8 @@ def read_netcdf(path: Path, key: str | None = None) -> Stored:
             values = cube.transpose(..., spectral).values
             table = _band_group(path, engine)
             centres = _coordinate(dataset, spectral, values.shape[-1])
+            y, x = _place(dataset, [dim for dim in cube.dims if dim != spectral])
+            crs = _crs(dataset, cube)
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise unreadable(path, "a NetCDF file", problem) from problem
     if centres is None and "wavelengths" in table:
@@ -73,7 +76,13 @@ def read_netcdf(path: Path, key: str | None = None) -> Stored:
     bad = np.flatnonzero(good == 0) if good.size == values.shape[-1] else np.array([], int)
     units = str(cube.attrs.get("units", "unknown"))
     return Stored(
-        values, wavelengths=centres, bad_bands=tuple(int(band) for band in bad), units=units
+        values,
+        wavelengths=centres,
+        bad_bands=tuple(int(band) for band in bad),
+        units=units,
+        attrs={"crs": crs} if crs else {},
+        x=x,
+        y=y,
     )
 
 
@@ -113,6 +122,23 @@ def _coordinate(dataset: xr.Dataset, dim: Any, bands: int) -> Array | None:
         if factor is not None:
             return np.asarray(vector.values, dtype=np.float64) * factor
     return only_wavelengths(along, bands)
+
+
+def _place(dataset: xr.Dataset, plane: list[Any]) -> tuple[Array | None, Array | None]:
+    """Return the map coordinates along rows and columns, where the file has them."""
+    if len(plane) != 2:
+        return None, None
+    rows, columns = ([(v.name, v.values) for v in _along(dataset, dim)] for dim in plane)
+    height, width = (dataset.sizes[dim] for dim in plane)
+    return named(rows, Y_NAMES, height), named(columns, X_NAMES, width)
+
+
+def _crs(dataset: xr.Dataset, cube: xr.DataArray) -> str:
+    """Return the text of the coordinate system: of the CF grid mapping, or an attribute."""
+    said = {**cube.encoding, **cube.attrs}
+    grid = dataset.variables.get(str(said.get("grid_mapping", "")))
+    attrs = {} if grid is None else grid.attrs
+    return str(attrs.get("crs_wkt", attrs.get("spatial_ref", cube.attrs.get("crs", ""))))
 
 
 def _band_group(path: Path, engine: str) -> dict[str, Array]:

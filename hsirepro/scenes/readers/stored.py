@@ -36,7 +36,9 @@ class Stored:
     units : str
         What a value means, if the file says it.
     attrs : mapping
-        Further attributes of the cube, such as ``gsd_m``.
+        Further attributes of the cube, such as ``gsd_m`` and ``crs``.
+    x, y : ndarray, shape (W,) and (H,), or None
+        Pixel centres in the units of the file's map.
     pixel_file : Path or None
         The file with the pixels where it is not the one that was named (ENVI headers).
     """
@@ -51,6 +53,8 @@ class Stored:
     units: str = "unknown"
     attrs: Mapping[str, Any] = field(default_factory=dict)
     pixel_file: Path | None = None
+    x: Array | None = None
+    y: Array | None = None
 
     def decoded(self, divisor: float | None = None) -> NDArray[np.float32]:
         """Return the values as float32, no data as NaN, in ``units``.
