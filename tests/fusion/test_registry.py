@@ -40,7 +40,7 @@ CLOSED_FORM = tuple(name for name in METHODS if name not in SHORT)
 
 def pair_of(values: np.ndarray, nm=NM, ratio: int = 4, **kwargs) -> Degraded:
     """Degrade an array, shape (H, W, L); a size that the ratio does not divide is cropped."""
-    cube = make_cube(values, nm, units="counts", gsd=1.0)
+    cube = make_cube(values, nm, units="counts", gsd_m=1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CropWarning)
         return degrade(
