@@ -59,7 +59,7 @@ def test_told_table_has_a_column_per_option():
             [
                 ["g-somp", "—", "30.50"],
                 ["fuse", "—", "20.00"],
-                ["hyconet, which learns it", "40.00", ""],
+                ["hyconet, told neither", "40.00", "40.00"],
             ],
         )
     ]

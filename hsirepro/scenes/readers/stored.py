@@ -209,7 +209,8 @@ def usable_scale(value: float) -> bool:
     except OverflowError:
         return False
     limits = np.finfo(np.float32)
-    return float(limits.smallest_subnormal) <= value <= float(limits.max)
+    # Normal numbers only: training sets the processor to flush the others to zero.
+    return float(limits.tiny) <= value <= float(limits.max)
 
 
 def impossible_scale(path: Path, field: str, found: str) -> FormatError:
