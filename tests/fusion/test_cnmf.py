@@ -150,3 +150,31 @@ def test_true_optics_are_worth_ten_decibels():
     given = score("cnmf", pair, response="given", spread="given")
     assert given > 38.0
     assert given > 8.0 + score("cnmf", pair)
+
+
+def test_more_endmembers_than_thirty_where_the_scene_has_more(monkeypatch):
+    """The virtual dimension decides where it is above 30."""
+    from importlib import import_module
+
+    module = import_module("hsirepro.fusion.cnmf")  # the package's cnmf is the method
+    monkeypatch.setattr(module, "hfc", lambda image, false_alarm: 37 * (false_alarm == 0.05))
+    rng = torch.Generator().manual_seed(0)
+    hsi, msi = torch.rand(60, 8, 8, generator=rng), torch.rand(3, 16, 16, generator=rng)
+    assert module.cnmf(hsi, msi, ratio=2, iterations=1).settings["endmembers"] == 37
+
+
+def test_a_pass_ends_when_the_objective_settles():
+    """By the tolerance, in each pass that looks at it."""
+    from hsirepro.fusion.cnmf import cnmf
+
+    nm = np.linspace(430.0, 860.0, 40)
+    truth = to_tensor(simulate(size=(24, 32), wavelengths=nm, seed=3).cube)
+    hsi = PointSpread(gaussian_kernel(4, 1.0), 4)(truth)
+    msi = landsat8_oli(nm)(truth)
+    curves = cnmf(hsi, msi, ratio=4, endmembers=8, tolerance=0.01).curves
+    cost = curves["objective"][curves["stage"] == 1]
+    settled = -np.diff(cost) <= 0.01 * cost[:-1]
+    assert settled.sum() == 2  # the last update of each of the two passes
+    assert settled[-1]
+    # The pass over the abundances of the MSI alone does not look at it.
+    assert (curves["stage"] == 2).sum() == 200 + 199

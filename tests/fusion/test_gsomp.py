@@ -13,6 +13,7 @@ from hsirepro.fusion.gsomp import pursue
 from hsirepro.fusion.nnls import nnls
 from hsirepro.metrics import evaluate
 from hsirepro.optics import planted_pair
+from hsirepro.scenes.cube import to_tensor
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(3, 46), (6, 100), (3, 2), (1, 7), (8, 8)])
@@ -170,3 +171,48 @@ def test_fused_pixels_explain_the_msi():
     seen = fused.values @ pair.srf.matrix.numpy().T
     error = np.sqrt(np.square(seen - pair.msi.values).mean())
     assert error < 0.03 * pair.msi.values.mean()
+
+
+@pytest.mark.parametrize("name", ["g_somp", "g_somp_pursuit"])
+def test_the_dictionary_is_that_of_the_scaled_pixels(name):
+    """One atom per band, learned from pixels whose largest value is 1, with the seed given."""
+    from hsirepro.fusion import gsomp
+    from hsirepro.fusion.dictionary import learn_dictionary
+
+    pair = planted_pair(size=32, ratio=4, sigma=1.0).pair
+    hsi, msi = to_tensor(pair.hsi), to_tensor(pair.msi)
+    outcome = getattr(gsomp, name)(hsi, msi, ratio=4, iterations=4, seed=5)
+    pixels = hsi.flatten(1).clamp_min(0) / hsi.max()
+    atoms, sparsity = learn_dictionary(pixels, len(hsi), error=0.01, iterations=4, seed=5)
+    torch.testing.assert_close(outcome.learned["dictionary"], atoms.float())
+    np.testing.assert_array_equal(outcome.curves["sparsity"], sparsity)
+
+
+@pytest.mark.parametrize("shrink", [0.9, 0.5])
+def test_pursuit_is_its_rounds(shrink):
+    """Round by round as published: directions, best atoms, non-negative fit, end by shrinkage."""
+    from hsirepro.fusion.gsomp import pursue
+
+    rng = np.random.default_rng(0)
+    atoms = rng.random((6, 40)) * rng.uniform(0.1, 3.0, 40)
+    patches = rng.random((5, 9, 6)) + rng.normal(0, 0.5, (5, 9, 6)).clip(-0.3)
+    ours = pursue(torch.from_numpy(patches), torch.from_numpy(atoms), 2, shrink).numpy()
+    rounds = []
+    for y, codes in zip(patches, ours, strict=True):
+        support, residual, left = set(), y, np.linalg.norm(y, 2)
+        for count in range(20):  # noqa: B007  (used below)
+            length = np.linalg.norm(residual, axis=1, keepdims=True)
+            length[length <= 1e-9 * np.linalg.norm(y, axis=1, keepdims=True)] = np.inf
+            score = (residual / length).sum(axis=0) @ (atoms / np.linalg.norm(atoms, axis=0))
+            support |= set(np.argsort(-score)[:2])
+            used = sorted(support)
+            best = np.stack([scipy.optimize.nnls(atoms[:, used], pixel)[0] for pixel in y])
+            residual = y - best @ atoms[:, used].T
+            before, left = left, np.linalg.norm(residual, 2)
+            if left > shrink * before:
+                break
+        rounds.append(count)
+        expected = np.zeros_like(codes)
+        expected[:, used] = best
+        np.testing.assert_allclose(codes @ atoms.T, expected @ atoms.T, atol=1e-8)
+    assert shrink < 0.6 or max(rounds) > 1

@@ -311,3 +311,59 @@ def test_known_response_is_kept():
     psf = PointSpread(torch.full((3, 3), 1 / 9), 3)
     outcome = hyconet(psf(truth), srf(truth), ratio=3, srf=srf, preset="release-2022", iterations=5)
     torch.testing.assert_close(outcome.learned["srf"], srf.matrix)
+
+
+def test_weights_start_with_kaimings_variance():
+    """Weights and endmembers start with the variance 2 / fan-in."""
+    from hsirepro.fusion.hyconet_net import HyCoNet
+    from hsirepro.fusion.hyconet_presets import configure
+
+    torch.manual_seed(0)
+    net = HyCoNet(400, 3, 4, [(4, 23), (20, 43), (47, 61)], configure("paper"))
+    layers = [m for m in net.modules() if isinstance(m, torch.nn.Linear)]
+    for weights, fan_in in [*((m.weight, m.in_features) for m in layers), (net.endmembers, 100)]:
+        if weights.numel() > 30_000:  # the spread of so many is known to half a per cent
+            assert float(weights.detach().std()) == pytest.approx((2 / fan_in) ** 0.5, rel=0.01)
+
+
+def test_autocast_reaches_the_products():
+    """With bf16 the terms differ a little: not at all would be fp32 under another name."""
+    from functools import partial
+
+    from hsirepro.fusion.hyconet import accumulate
+    from hsirepro.fusion.hyconet_net import HyCoNet
+    from hsirepro.fusion.hyconet_presets import configure
+
+    torch.manual_seed(0)
+    net = HyCoNet(20, 3, 3, [(1, 6), (4, 9), (14, 14)], configure("paper", endmembers=10))
+    low, high = torch.rand(35, 20), torch.rand(35, 9, 3)
+    exact = accumulate(net, low, high)
+    rounded = accumulate(net, low, high, autocast=partial(torch.autocast, "cpu", torch.bfloat16))
+    assert not torch.equal(exact["z_a"], rounded["z_a"])
+    torch.testing.assert_close(exact["z_a"], rounded["z_a"], rtol=2e-2, atol=0)
+
+
+def test_findings_are_of_the_abundances_they_name():
+    """Shares, histograms and maps are those of A, A_h^a and A_h^b, in this order."""
+    from hsirepro.fusion.hyconet_findings import findings
+    from hsirepro.fusion.hyconet_net import HyCoNet
+    from hsirepro.fusion.hyconet_presets import configure
+
+    torch.manual_seed(0)
+    net = HyCoNet(20, 3, 3, [(1, 6), (4, 9), (14, 14)], configure("paper", endmembers=10))
+    low, high = torch.rand(35, 20), torch.rand(35, 9, 3)
+    found = findings(net, low, high, (5, 7))
+    with torch.no_grad():
+        a = net.abundances(net.encode_msi, high.flatten(0, 1))
+        a_h_a = net.abundances(net.encode_hsi, low)
+        a_h_b = net.blur(a.reshape(35, 9, -1))
+    assert (a < 0.01).sum() < (a < 0.1).sum() < a.numel()
+    share = float((a < 0.01).float().mean())
+    assert float(found["abundance_share_below_0.01"]) == pytest.approx(share, abs=1e-6)
+    for row, values in zip(found["abundance_histogram"], (a, a_h_a, a_h_b), strict=True):
+        torch.testing.assert_close(
+            row, torch.histc(values, 50, 0, 1) / values.numel(), atol=2e-3, rtol=0
+        )
+    for name, values in (("a_h_a", a_h_a), ("a_h_b", a_h_b)):
+        off = (values.sum(dim=1) - 1).abs().reshape(5, 7)
+        torch.testing.assert_close(found[f"map:sum_error_{name}"], off)

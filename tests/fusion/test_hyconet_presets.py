@@ -92,3 +92,19 @@ def test_learning_rates_fall_as_configured():
     np.testing.assert_allclose(rates[20], rates[0])
     np.testing.assert_allclose(rates[60], np.array(rates[0]) / 2)
     np.testing.assert_allclose([g["lr"] for g in optimizer.param_groups], 0.0, atol=1e-12)
+
+
+def test_every_weight_has_the_rate_of_its_part():
+    """The endmembers learn as the HSI encoder does; the others by their own factors."""
+    from hsirepro.fusion.hyconet import _optimise
+    from hsirepro.fusion.hyconet_net import HyCoNet
+    from hsirepro.fusion.hyconet_presets import configure
+
+    config = configure("paper", learning_rate=1.0, rate_msi=0.5, rate_psf=0.25, rate_srf=0.125)
+    net = HyCoNet(20, 3, 3, [(1, 6), (4, 9), (14, 14)], config)
+    optimizer, _ = _optimise(net, config)
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    of_part = {"encode_hsi": 1.0, "endmembers": 1.0, "encode_msi": 0.5, "psf": 0.25, "srf": 0.125}
+    assert {name: rates[id(p)] for name, p in net.named_parameters()} == {
+        name: of_part[name.split(".")[0]] for name, _ in net.named_parameters()
+    }

@@ -193,3 +193,22 @@ def test_settings_of_the_pair_reach_the_estimates():
     torch.testing.assert_close(optics.spread.kernel, expected.kernel)
     assert optics.spread.kernel.shape == (8, 8)
     assert gaussian_kernel(4, 1.0).dtype == expected.kernel.dtype
+
+
+def test_response_within_its_coverage_is_smoothed_least_squares():
+    """Within the coverage alone: smoothing does not pull the ends of a range to zero."""
+    hsi, msi, _ = images(size=(36, 28), ratio=4, sigma=1.0)
+    coverage = [(3, 12), (10, 30), (40, 40)]
+    ours = regularised_response(hsi, msi, 4, coverage=coverage, smoothing=3.0).numpy()
+    scale = float(hsi.max())
+    design = np.stack(
+        [windows(b, 3, 1).mean((2, 3)).ravel() for b in hsi.double().numpy() / scale], axis=1
+    )
+    for row, band, (first, last) in zip(ours, msi.double().numpy() / scale, coverage, strict=True):
+        target = windows(band, 10, 4).mean((2, 3)).ravel()
+        seen = slice(first, last + 1)
+        expected = np.zeros(len(hsi))
+        expected[seen] = ridge(
+            design[:, seen], target, np.diff(np.eye(last - first + 1), axis=0), 3.0
+        )
+        np.testing.assert_allclose(row, expected / expected.sum(), atol=1e-8)

@@ -12,7 +12,7 @@ from scipy.optimize import lsq_linear
 from hsirepro.errors import ParameterError
 from hsirepro.fusion import fuse
 from hsirepro.fusion.estimation import pair_optics
-from hsirepro.fusion.lanaras import OUTSIDE, correct_shares, correct_spectra, lanaras
+from hsirepro.fusion.lanaras import correct_shares, correct_spectra, lanaras
 from hsirepro.metrics import evaluate
 from hsirepro.optics import PointSpread, gaussian_kernel, landsat8_oli, planted_pair, upsample
 from hsirepro.scenes.cube import to_tensor
@@ -43,7 +43,7 @@ def by_hand(hsi, msi, p: int, rounds: int) -> np.ndarray:
     H, W = msi.shape[1:]
     pictures = torch.eye(H * W, dtype=torch.float64).reshape(-1, H, W)
     S = optics.spread(pictures).flatten(1).numpy()  # (H W, h w)
-    E = sisal(torch.from_numpy(Z), p, outside=OUTSIDE)[0].clip(0, 1)
+    E = sisal(torch.from_numpy(Z), p, outside=0.006)[0].clip(0, 1)
     low = fcls(torch.from_numpy(Z), E).reshape(p, *hsi.shape[1:])
     E, A = E.numpy(), on_simplex(upsample(low, 4).flatten(1).numpy())
     for _ in range(rounds):

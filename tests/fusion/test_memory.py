@@ -156,3 +156,17 @@ def test_image_from_parts_is_the_image(at_once):
     blocks = to_blocks(image, 3)
     assert torch.equal(assemble(torch.split(blocks, at_once), 5, 7, 3), image)
     assert torch.equal(from_blocks(blocks, 5, 7, 3), image)
+
+
+def test_memory_is_told_in_gigabytes(monkeypatch):
+    """A GB is 10^9 bytes, as everywhere in the book."""
+    from types import SimpleNamespace
+
+    import psutil
+
+    from hsirepro.errors import ResourceError
+    from hsirepro.fusion.memory import require_memory
+
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * 10**9))
+    with pytest.raises(ResourceError, match=r"x needs 20\.0 GB for this pair; 8\.0 GB are free"):
+        require_memory("x", 20 * 10**9, "why")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import warnings
 from functools import cache
@@ -326,3 +327,12 @@ def test_response_for_other_bands_is_refused():
     ):
         with pytest.raises(ShapeError, match=text):
             fuse("hyconet", pair.hsi, pair.msi, ratio=4, srf=srf)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, method in METHODS.items() if "seed" in inspect.signature(method).parameters]
+)
+def test_the_seed_is_used(name):
+    """Of three seeds not all give the same image, or a spread over seeds would mean nothing."""
+    pair = planted_pair(size=48, ratio=4, sigma=1.0).pair
+    assert len({run(name, pair, seed=seed).cube.values.tobytes() for seed in range(3)}) > 1

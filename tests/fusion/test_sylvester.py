@@ -16,7 +16,7 @@ from hsirepro.fusion.sylvester import (
     solve,
 )
 from hsirepro.metrics import evaluate
-from hsirepro.optics import PointSpread, gaussian_kernel, planted_pair
+from hsirepro.optics import PointSpread, gaussian_kernel, planted_pair, upsample
 from hsirepro.scenes.cube import to_tensor
 
 KERNELS = [(4, 4), (8, 4), (6, 4), (5, 4), (3, 4), (2, 4), (5, 5), (9, 5), (3, 2), (4, 2), (3, 3)]
@@ -184,3 +184,27 @@ def test_settings_and_optics_are_reported():
     assert outcome.learned["basis"].shape == (len(hsi), 5)
     torch.testing.assert_close(outcome.learned["psf"], gaussian_kernel(4, 1.0))
     assert outcome.learned["srf"].shape == (3, len(hsi))
+
+
+def test_the_answer_is_that_of_the_stated_model():
+    """It solves the equation of its docstring, with precision, noise and prior as stated."""
+    from hsirepro.fusion.estimation import pair_optics
+    from hsirepro.fusion.sylvester import (
+        CircularSpread,
+        fuse_sylvester,
+        principal_directions,
+        solve,
+    )
+
+    pair = planted_pair(size=32, ratio=4, sigma=1.0).pair
+    hsi, msi = to_tensor(pair.hsi), to_tensor(pair.msi)
+    optics = pair_optics(hsi, msi, ratio=4)
+    basis, power = principal_directions(hsi.double(), 6)
+    low = torch.tensordot(basis.T, hsi.double(), dims=1)
+    rho = 0.5 * (0.01 * float(hsi.max())) ** 2 / power  # precision * noise^2 / mean square
+    blur = CircularSpread(optics.spread, msi.shape[1:])
+    maps = solve(low, optics.msi.double(), optics.response @ basis, blur, rho, upsample(low, 4))
+    ours = fuse_sylvester(hsi, msi, ratio=4, components=6, precision=0.5, noise=0.01).image
+    torch.testing.assert_close(
+        ours.double(), torch.tensordot(basis, maps, dims=1), atol=1e-6, rtol=0
+    )

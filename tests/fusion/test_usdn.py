@@ -170,3 +170,49 @@ def test_checkpoint_of_another_run_is_refused(tmp_path):
     usdn(hsi, msi, ratio=4, checkpoint=state, **SHORT)
     with pytest.raises(RecordError, match="belongs to another run"):
         usdn(hsi, 0.9 * msi, ratio=4, checkpoint=state, **SHORT)
+
+
+def test_losses_are_those_of_the_three_phases():
+    """Every term of the docstring, computed by hand from the same weights."""
+    from hsirepro.fusion.blocks import to_blocks
+    from hsirepro.fusion.estimation import pair_optics
+    from hsirepro.fusion.usdn_net import DirichletNet, angle, entropy
+
+    pair = planted_pair(size=32, ratio=4, sigma=1.0).pair
+    hsi, msi = to_tensor(pair.hsi), to_tensor(pair.msi)
+    optics = pair_optics(hsi, msi, ratio=4)
+    torch.manual_seed(0)
+    net = DirichletNet(hsi, optics, 4)
+    pixels, y, R = hsi.flatten(1).T.double(), optics.msi.double(), optics.response
+    mean = pixels.mean(dim=0)
+    unit = (pixels - mean).square().mean().sqrt()
+    z = ((pixels - mean) / unit).float()
+    low, high = (
+        ((image - R @ mean) / unit).float()
+        for image in (optics.spread(y).flatten(1).T, to_blocks(y, 4).flatten(0, 1))
+    )
+    a_h = net.encode_hsi(z @ R.T.float() @ net.whiten)
+    a_m, a_low = (net.encode_msi(image @ net.whiten) for image in (high, low))
+    D = net.decode.second.weight @ net.decode.first.weight
+    decay = sum(
+        1e-4 * w.square().mean() for w in (net.decode.first.weight, net.decode.second.weight)
+    )
+    around = a_h.repeat_interleave(16, dim=0)  # 16 MSI pixels of one HSI pixel are neighbours
+    expected = [
+        {
+            "error": (z - a_h @ D.T).square().sum() / len(hsi),
+            "sparsity": 1e-3 * entropy(a_h),
+            "decay": decay,
+        },
+        {"error": (a_low - a_h).square().sum()},
+        {
+            "error": (high - a_m @ D.T @ R.T.float()).square().sum() / 3,
+            "sparsity": 1e-3 * entropy(a_m),
+        },
+        {"error": len(a_m) * angle(a_m, around)},
+    ]
+    found = [net.hsi_phase(), net.fit_phase(), net.msi_phase(0), net.msi_phase(10)]
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine.keys() == theirs.keys()
+        for name, term in theirs.items():
+            torch.testing.assert_close(mine[name], term, rtol=1e-4, atol=1e-6)

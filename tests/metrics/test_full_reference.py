@@ -412,3 +412,12 @@ def test_bad_input_is_named(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert text in str(caught.value)
+
+
+def test_mrae_of_a_negative_reference():
+    """An error is divided by the size of the reference, whatever its sign."""
+    from hsirepro.metrics import mrae
+
+    x, g = np.full((2, 2, 1), -1.0), np.full((2, 2, 1), -2.0)
+    assert mrae(x, g, eps=0) == pytest.approx(0.5)
+    assert mrae(x, g, eps=2.0) == pytest.approx(0.25)

@@ -271,3 +271,11 @@ def test_real_camera_database(data_dir):
     srf = camera("Nikon D700", np.arange(400, 721, 10))
     peaks = srf.wavelengths[srf.matrix.argmax(dim=1).numpy()]
     assert peaks.tolist() == [590, 530, 460]
+
+
+def test_coverage_starts_at_half_the_peak():
+    """A cube with one band just inside the half maximum is covered, just outside it is not."""
+    table = ([400, 450, 500], [[0.0], [1.0], [0.0]])
+    assert SpectralResponse.from_table(*table, [426.0], ["a"]).matrix.tolist() == [[1.0]]
+    with pytest.raises(WavelengthError):
+        SpectralResponse.from_table(*table, [424.0], ["a"])

@@ -238,3 +238,46 @@ def test_widths_are_compared_seed_by_seed(shelf):
     shelf.put(dataclasses.replace(cell("hyconet"), seed=1), 30.0)
     verdict = shelf.word("hyconet-stable-in-sigma")
     assert (verdict.word, "spans 0.00 dB" in verdict.evidence) == ("holds", True)
+
+
+def test_one_seed_that_moves_is_enough_to_fail(shelf):
+    """Every seed has to stay within the limit."""
+    fill_tables(shelf, ours=40.0, wide=1.0)
+    for sigma in SIGMAS:
+        shelf.put(cell("hyconet", sigma, seed=1), 40.0 + 1.2 * (sigma == 1.0))
+    verdict = shelf.word("hyconet-stable-in-sigma")
+    assert "spans 0.00, 1.20 dB" in verdict.evidence
+    assert verdict.word == "fails"
+
+
+@pytest.mark.parametrize(("losers", "word"), [(3, "holds"), (4, "fails")])
+def test_most_baselines_are_seven_of_ten(shelf, losers, word):
+    """Seven that profit are most of ten, six are not."""
+    fill_tables(shelf, ours=40.0, wide=1.0)
+    for method in TABLE_METHODS[:losers]:
+        shelf.put(cell(method, SIGMAS[-1]), 1.0)
+    assert shelf.word("hyconet-stable-in-sigma").word == word
+
+
+@pytest.mark.parametrize(
+    ("error", "share", "word"),
+    [(0.049, 0.51, "holds"), (0.051, 0.51, "fails"), (0.049, 0.49, "fails")],
+)
+def test_abundances_limits(shelf, error, share, word):
+    """Just inside and just outside both limits."""
+    found = {"abundance_sum_error": np.array(error), "abundance_share_below_0.01": np.array(share)}
+    shelf.put(cell("hyconet"), 30.0, arrays=found)
+    assert shelf.word("hyconet-abundances-sparse").word == word
+
+
+def test_arrays_are_averaged_over_seeds(shelf):
+    """Every seed counts, not the first."""
+    for seed, error in enumerate((0.01, 0.01, 0.4)):
+        found = {
+            "abundance_sum_error": np.array(error),
+            "abundance_share_below_0.01": np.array(0.9),
+        }
+        shelf.put(cell("hyconet", seed=seed), 30.0, arrays=found)
+    verdict = shelf.word("hyconet-abundances-sparse")
+    assert "is 0.140" in verdict.evidence
+    assert verdict.word == "fails"

@@ -12,6 +12,7 @@ from hsirepro.papers.hyconet import (
     LOSS_TERMS,
     STUDIES,
     keys,
+    recorded_variants,
     sparsity_note,
     study_findings,
     study_keys,
@@ -101,16 +102,6 @@ def test_findings_are_a_line_a_scene(tmp_path):
     assert f"{FIRST}, profile paper: The highest mPSNR has clamp, 30.00 dB" in line
 
 
-def test_the_share_of_a_term_is_that_at_the_end(tmp_path):
-    """In per cent of all six terms, for every preset that is recorded."""
-    store = RecordStore(tmp_path)
-    assert sparsity_note(FIRST, store) == ""
-    (key,) = study_keys("presets", FIRST, "paper", ["release-2021"], [0])
-    curves = {name: np.array([9.0, 1.0]) for name in LOSS_TERMS} | {"iteration": np.arange(2.0)}
-    store.write(Record(key, {"mPSNR": 30.0}, curves=curves, provenance=SOURCE))
-    assert "the term is 17 % (release-2021, seed 0) of the loss" in sparsity_note(FIRST, store)
-
-
 def test_an_unknown_study_is_named(tmp_path):
     """The nearest name is offered."""
     with pytest.raises(ParameterError, match=r"did you mean 'fig-5'"):
@@ -132,3 +123,45 @@ def test_what_the_sum_to_one_term_does_is_a_difference_of_runs(tmp_path):
     note = sum_to_one_note(FIRST, store)
     assert "is 3.25 instead of 2.50" in note
     assert "-0.50 dB" in note
+
+
+def test_the_share_of_a_term_is_that_at_the_end(tmp_path):
+    """In per cent of all six terms, of the last iteration."""
+    store = RecordStore(tmp_path)
+    (key,) = study_keys("presets", FIRST, "paper", ["release-2021"], [0])
+    curves = {name: np.array([9.0, 2.0]) for name in LOSS_TERMS} | {"iteration": np.arange(2.0)}
+    curves["sparsity"] = np.array([1.0, 10.0])
+    store.write(Record(key, {"mPSNR": 30.0}, curves=curves, provenance=SOURCE))
+    assert "the term is 50 % (release-2021, seed 0)" in sparsity_note(FIRST, store)
+
+
+def test_sum_to_one_compares_the_same_seeds(tmp_path):
+    """A seed that only one of the two has changes nothing."""
+    store = RecordStore(tmp_path)
+    for variant, seed, psnr, off in (
+        ("full", 0, 35.0, 2.5),
+        ("full", 1, 5.0, 9.0),
+        ("without-sum-to-one", 0, 34.5, 3.25),
+    ):
+        (key,) = study_keys("fig-5", FIRST, "paper", [variant], [seed])
+        store.write(
+            Record(
+                key,
+                {"mPSNR": psnr},
+                arrays={"abundance_sum_error": np.array(off)},
+                provenance=SOURCE,
+            )
+        )
+    note = sum_to_one_note(FIRST, store)
+    assert "is 3.25 instead of 2.50" in note
+    assert "-0.50 dB" in note
+
+
+def test_runs_of_the_paper_go_before_more_seeds_of_quick_ones(tmp_path):
+    """Variants are counted, not runs."""
+    store = RecordStore(tmp_path)
+    for profile, seeds in (("paper", [0]), ("quick", [0, 1, 2])):
+        for key in study_keys("abundances", FIRST, profile, ["clamp", "softmax"], seeds):
+            store.write(Record(key, {"mPSNR": 30.0}, provenance=SOURCE))
+    found = recorded_variants("abundances", FIRST, store)
+    assert {run.key.profile for some in found.values() for run in some} == {"paper"}

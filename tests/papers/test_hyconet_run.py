@@ -363,3 +363,62 @@ def test_cut_off_cell_goes_on_from_its_checkpoint(brief, tmp_path):
     second = run_cell(key, checkpoint=checkpoint)
     assert second.metrics == first.metrics
     assert second.curves["loss"].tolist() == first.curves["loss"].tolist()
+
+
+def test_the_seed_of_the_key_reaches_the_method(monkeypatch):
+    """The seed of the cell, and the optics of the pair, are what the method is given."""
+    import hsirepro.papers.hyconet.run as module
+
+    seen, fuse = [], module.fuse
+
+    def noting(*args, **options):
+        seen.append((options["seed"], options["psf"], options["srf"]))
+        return fuse("bicubic", *args[1:], ratio=options["ratio"], scale=1.0)
+
+    monkeypatch.setattr(module, "fuse", noting)
+    ready = prepare("planted", 0.5, table="II")
+    for key in keys("II", "planted", 0.5, "paper", ["cnmf"], [0, 1, 2]):
+        run_cell(key, ready)
+    assert [seed for seed, *_ in seen] == [0, 1, 2]
+    assert all(psf is ready.pair.psf and srf is ready.pair.srf for _, psf, srf in seen)
+
+
+def test_time_of_a_record_counts_earlier_legs(monkeypatch):
+    """A run that was broken off and resumed has taken the time of all its legs."""
+    from dataclasses import replace
+
+    import hsirepro.papers.hyconet.run as module
+
+    fuse = module.fuse
+    monkeypatch.setattr(module, "fuse", lambda *a, **k: replace(fuse(*a, **k), earlier_s=3600.0))
+    (key,) = keys("II", "planted", 0.5, "smoke", ["bicubic"])
+    record = run_cell(key, prepare("planted", 0.5, table="II"))
+    assert 3600.0 < record.provenance["wall_time_s"] < 3660.0
+
+
+def test_the_map_of_colours_is_of_the_bands_shown():
+    """The first error map is of the three bands of the false colour, not of all."""
+    from hsirepro.fusion import fuse
+    from hsirepro.metrics import rmse_map
+    from hsirepro.papers.hyconet import prepare, run_cell
+    from hsirepro.papers.hyconet.recording import STEPS
+    from hsirepro.report.colour import colour_bands
+
+    ready = prepare("planted", 0.5, table="II")
+    pair = ready.pair
+    (key,) = keys("II", "planted", 0.5, "smoke", ["bicubic"])
+    shown = run_cell(key, ready).images["rmse_colour"] * STEPS["rmse"]
+    bands = list(colour_bands(pair.truth))
+    cube = fuse("bicubic", pair.hsi, pair.msi, ratio=4, scale=1.0).cube
+    expected = rmse_map(cube.values[:, :, bands], pair.truth.values[:, :, bands])
+    np.testing.assert_allclose(shown, expected, atol=0.51 * STEPS["rmse"])
+
+
+def test_thinned_curves_keep_both_ends():
+    """A curve loses points in between, and never its end."""
+    from hsirepro.papers.hyconet.recording import POINTS, _thinned
+
+    long = np.arange(1001.0)
+    thin = _thinned(long)
+    assert (len(thin), thin[0], thin[-1]) == (POINTS, 0.0, 1000.0)
+    np.testing.assert_array_equal(_thinned(long[:7]), long[:7])

@@ -174,3 +174,23 @@ def test_printed_has_every_cell_of_the_paper():
         assert set(printed(table)) == {
             (method, sigma) for method in METHODS[1:] for sigma in (0.5, 1.0, 2.0)
         }
+
+
+def test_verdict_by_a_hair(store):
+    """A hundredth of a dB is enough either way, and a draw is no lead."""
+    for place, method in enumerate(METHODS):
+        for sigma, ours in ((0.5, 39.99), (1.0, 40.0), (2.0, 40.01)):
+            put(store, method, ours if method == "hyconet" else 40.0 - place, sigma=sigma)
+    note = verdict_note(scores(store), SCENE)
+    assert "it has the highest mPSNR at sigma 2 (" in note
+    assert "another method is ahead of it at sigma 0.5 (39.99 dB; bicubic 40.00 dB) and 1 (" in note
+
+
+def test_lead_needs_both_options_of_every_baseline(store):
+    """A baseline that is missing after would make the lead one of others."""
+    variants = {}
+    for name, psnr in {"cnmf-assumed": 30.0, "fuse-assumed": 28.0, "cnmf-given": 31.0}.items():
+        (key,) = study_keys("mismatch", SCENE, "paper", [name], [0])
+        variants[name] = [Record(key, {"mPSNR": psnr}, provenance=SOURCE)]
+    variants["fuse-given"] = []
+    assert "not decidable" in lead_note(scores(store), SCENE, variants)

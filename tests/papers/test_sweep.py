@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hsirepro.errors import PixelError
 from hsirepro.papers.hyconet import keys
 from hsirepro.papers.sweep import missing, sweep
-from hsirepro.records import Record, RecordKey, RecordStore, provenance
+from hsirepro.records import Record, RecordKey, RecordStore, code_hash, provenance
 
 
 def run(key: RecordKey, *, device: str, checkpoint) -> Record:
@@ -44,3 +46,23 @@ def test_second_sweep_runs_what_is_left(tmp_path):
     assert [record.key.seed for record in store.find()] == [0, 2]
     assert sweep([cells()[0]], run, store=store, say=said.append) == []
     assert said[-1] == "0 of 1 cells are to be run, 1 at a time"
+
+
+@pytest.mark.parametrize("what", ["stale", "torn"])
+def test_sweep_makes_stale_and_torn_cells_again(tmp_path, what):
+    """A record of older code, or one that is not whole, is missing."""
+    from hsirepro.papers.sweep import missing
+
+    store = RecordStore(tmp_path)
+    (key,) = keys("II", "planted", 0.5, "quick", ["gsa"])
+    path = store.write(
+        Record(
+            key,
+            {"mPSNR": 1.0},
+            provenance={"code_hash": "0" * 64 if what == "stale" else code_hash()},
+        )
+    )
+    if what == "torn":
+        assert missing([key], store) == []
+        path.write_bytes(path.read_bytes()[:-20])
+    assert missing([key], store) == [key]

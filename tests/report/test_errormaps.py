@@ -305,3 +305,14 @@ def test_a_psnr_per_band_is_needed():
     """Arrays of other lengths are named with their shapes."""
     with pytest.raises(ShapeError, match=r"(?s)one PSNR per band.*\(3,\).*\(8,\)"):
         plot_psnr_by_band([record(psnr=np.ones(3))])
+
+
+def test_a_weak_msi_band_is_shaded_too():
+    """Each MSI band is measured by its own peak."""
+    from hsirepro.report.bands import covered
+
+    nm = np.array([400.0, 410.0, 420.0, 430.0, 440.0])
+    assert covered(nm, np.array([[0, 0.005, 0, 0, 0], [0, 0, 0, 1.0, 0]])) == [
+        (405.0, 415.0),
+        (425.0, 435.0),
+    ]

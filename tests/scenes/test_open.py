@@ -230,3 +230,24 @@ def test_planted_scene_always_opens():
     assert np.isfinite(first.values).all()
     with pytest.raises(ParameterError, match="planted"):
         open_scene("planted", scale=2)
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [
+        ("µm", 1e3),
+        ("μm", 1e3),
+        ("um", 1e3),
+        ("Microns", 1e3),
+        ("micron", 1e3),
+        ("Micrometres", 1e3),
+        ("Nanometres", 1.0),
+        ("m", 1e9),
+        ("GHz", None),
+    ],
+)
+def test_units_of_wavelength(unit, factor):
+    """Units of wavelength in the spellings that files use."""
+    from hsirepro.scenes.wavelengths import unit_factor
+
+    assert unit_factor(unit) == factor

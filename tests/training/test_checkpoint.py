@@ -202,3 +202,19 @@ def test_state_that_would_not_load_again_is_not_kept(path):
     with pytest.raises(pickle.UnpicklingError):
         save_checkpoint({**state(3), "extra": Bomb}, path)
     assert load_checkpoint(path, "mine")["done"] == 2
+
+
+def test_fingerprint_knows_settings_seed_and_data():
+    """Another setting, seed or image is another run."""
+    from hsirepro.training import fingerprint_of
+
+    image = torch.rand(2, 3, 4)
+    base = fingerprint_of({"a": 1}, 0, image)
+    assert base == fingerprint_of({"a": 1}, 0, image.clone())
+    others = [
+        fingerprint_of({"a": 2}, 0, image),
+        fingerprint_of({"a": 1}, 1, image),
+        fingerprint_of({"a": 1}, 0, image + 1),
+        fingerprint_of({"a": 1}, 0, image, image),
+    ]
+    assert len({base, *others}) == 5

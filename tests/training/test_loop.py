@@ -240,3 +240,22 @@ def test_launch_seeds_every_generator():
         assert draw() == first
         launch(seed=6)
         assert all(a != b for a, b in zip(draw(), first, strict=True))
+
+
+def test_the_schedule_is_stepped_once_per_iteration():
+    """The learning rate falls with every iteration, and not before the first."""
+    from hsirepro.training import TrainingRun, train
+
+    torch.manual_seed(0)
+    weight = torch.nn.Parameter(torch.zeros(1))
+    model = torch.nn.ParameterList([weight])
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / 4)
+
+    def gradients():
+        weight.grad = -torch.ones(1)
+        return {"fit": torch.ones(())}
+
+    train(TrainingRun(model, optimizer, scheduler, 4), gradients)
+    assert float(weight.detach()) == pytest.approx(1 + 0.75 + 0.5 + 0.25)
+    assert optimizer.param_groups[0]["lr"] == 0.0

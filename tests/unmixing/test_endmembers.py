@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -201,3 +203,57 @@ def test_what_cannot_be_found_is_named(call, text):
     pixels = torch.rand(6, 40, generator=torch.Generator().manual_seed(0))
     with pytest.raises(ParameterError, match=text):
         call(pixels)
+
+
+def test_no_swap_enlarges_the_simplex():
+    """No exchange of one corner for one pixel makes the volume larger."""
+    from hsirepro.unmixing.nfindr import _reduce, _start, nfindr
+
+    improved = 0
+    for seed in range(10):
+        pixels = torch.from_numpy(np.random.default_rng(seed).normal(size=(5, 80)))
+        found = nfindr(pixels, 4)
+        x = torch.cat([torch.ones(1, 80, dtype=torch.float64), _reduce(pixels, 3)])
+        best = _volume(x, found)
+        improved += best > 1.001 * _volume(x, _start(x[1:], 4))
+        for corner, pixel in product(range(4), range(80)):
+            other = found.clone()
+            other[corner] = pixel
+            assert _volume(x, other) <= best * (1 + 1e-6)
+    assert improved
+
+
+def _volume(x, chosen) -> float:
+    return float(torch.linalg.det(x[:, chosen]).abs())
+
+
+@pytest.mark.parametrize(("snr_db", "branch"), [(18.0, -np.inf), (26.0, np.inf)])
+def test_the_projection_follows_the_noise(snr_db, branch):
+    """Above the threshold the projective projection, below it the principal one."""
+    from hsirepro.scenes.materials import endmember_spectra
+    from hsirepro.unmixing import vca
+
+    rng = np.random.default_rng(0)
+    corners = endmember_spectra(
+        ("vegetation", "soil", "concrete", "red_tile", "blue_paint"), np.linspace(430.0, 860.0, 60)
+    ).T
+    clean = corners @ rng.dirichlet(np.ones(5), 3000).T
+    sigma = np.sqrt(np.mean(clean**2) / 10 ** (snr_db / 10))
+    pixels = torch.from_numpy(clean + sigma * rng.standard_normal(clean.shape))
+    chosen, asked, other = (vca(pixels, 5, snr_db=s)[1].tolist() for s in (None, branch, -branch))
+    assert chosen == asked != other
+
+
+def test_sisal_starts_from_vcas_simplex_twice_as_large():
+    """Before its first iteration it holds the corners of VCA, blown up around their mean."""
+    from hsirepro.scenes.materials import endmember_spectra
+    from hsirepro.unmixing import sisal, vca
+
+    rng = np.random.default_rng(0)
+    corners = endmember_spectra(
+        ("vegetation", "soil", "concrete", "red_tile", "blue_paint"), np.linspace(430.0, 860.0, 60)
+    ).T
+    pixels = torch.from_numpy(corners @ rng.dirichlet(np.ones(5), 3000).T)
+    pure = vca(pixels, 5, snr_db=-np.inf)[0]
+    start, _ = sisal(pixels, 5, iterations=0)
+    torch.testing.assert_close(start, 2 * pure - pure.mean(dim=1, keepdim=True))
