@@ -1,6 +1,7 @@
 """ENVI rasters: a text header (``.hdr``) and a file of plain numbers beside it.
 
-Data types, byte order and what cannot be read are known to the ``spectral`` library. Besides:
+The header is parsed by the ``spectral`` library, which also knows the data types. What is done
+with it:
 
 - Headers may be UTF-8, with or without a byte order mark, or Latin-1.
 - ``interleave`` bsq, bil and bip, and both byte orders, come out as (H, W, C); gzip is unpacked.
@@ -16,6 +17,8 @@ from __future__ import annotations
 import gzip
 import re
 import sys
+import tempfile
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -93,36 +96,28 @@ def read_envi(path: Path, key: str | None = None) -> Stored:
     )
 
 
-def _header(path: Path) -> dict[str, Any]:
-    """Return the fields of a header, names in lower case: a text, or a list for ``{a, b}``."""
+def _header(path: Path) -> Header:
+    """Return the fields of a header, as the library reads them from a copy in UTF-8."""
+    from spectral.io import envi
+    from spectral.utilities.errors import SpyException
+
     content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    if not text.startswith("ENVI"):
-        raise unreadable(path, "an ENVI header", "its first line is not ENVI")
-    fields: dict[str, Any] = {}
-    # Not splitlines(), which takes the ellipsis of Windows-1252 for the end of a line.
-    lines = iter(re.split(r"\r\n|\r|\n", text))
-    for line in lines:
-        name, equals, value = line.partition("=")
-        if line.startswith(";") or not equals:
-            continue
-        name, value = name.strip().lower(), value.strip()
-        if not value.startswith("{"):
-            fields[name] = value
-            continue
-        while not value.endswith("}"):
-            more = next(lines, None)
-            if more is None:
-                raise unreadable(path, "an ENVI header", f"the brace of '{name}' is never closed")
-            value += "" if more.startswith(";") else "\n" + more.strip()
-        inside = value[1:-1]
-        fields[name] = (
-            inside.strip() if name == "description" else [v.strip() for v in inside.split(",")]
-        )
-    return fields
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # names in capitals, which are fine
+        copy = Path(folder) / "header.hdr"
+        # An ellipsis of Windows-1252 is the end of a line in Latin-1, and of a field after it.
+        copy.write_text(text.replace("\x85", "..."), encoding="utf-8")
+        try:
+            header: Header = envi.read_envi_header(str(copy))
+        except (SpyException, KeyError, ValueError, TypeError) as problem:
+            open_brace = text.count("{") > text.count("}")
+            found = "a brace is never closed" if open_brace else f"{problem!r}"
+            raise unreadable(path, "an ENVI header", found) from problem
+    return header
 
 
 def _pair(path: Path) -> tuple[Path, Path]:
