@@ -6,7 +6,6 @@ Only what answers ``--help`` is imported here; every command imports the room it
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -99,7 +98,7 @@ def run(
     A run that was cut off goes on from its last checkpoint.
     """
     _check_paper(paper)
-    from hsirepro.errors import ParameterError, suggest
+    from hsirepro.errors import ParameterError
     from hsirepro.papers.cells import fill
     from hsirepro.papers.hyconet import (
         PARAMETERS,
@@ -113,13 +112,13 @@ def run(
     from hsirepro.scenes import CATALOGUE
 
     PARAMETERS["device"].check("device", device)
-    if scene not in CATALOGUE and (Path(scene).suffix or Path(scene).parent != Path(".")):
+    if scene not in CATALOGUE and Path(scene).exists():
         raise ParameterError(
             f"hsirepro run takes scenes of the catalogue, and {scene!r} is none.",
-            hint=suggest(scene, CATALOGUE),
             next_step=f"for a cube of your own: papermill notebooks/{paper}/tables.ipynb out.ipynb "
             f"-p scene {scene}",
         )
+    CATALOGUE[scene]  # or an error with the nearest names
     wanted = cells(
         table or table_of(scene),
         scene,
@@ -209,12 +208,10 @@ def records_verify() -> None:
 
     store = RecordStore()
     _say_if_missing(store.root)
-    problems = store.verify()
+    whole, problems = store.examine()
     for problem in problems:
         typer.echo(problem)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what was told above
-        typer.echo(f"{len(store.find())} records are whole, {len(problems)} are not.")
+    typer.echo(f"{whole} records are whole, {len(problems)} are not.")
     if problems:
         raise typer.Exit(1)
 

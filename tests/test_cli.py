@@ -281,6 +281,7 @@ def test_a_ratio_in_the_condition_reaches_the_run(tmp_path, monkeypatch):
 
 def test_a_cube_of_ones_own_is_sent_to_the_chapter(command, results, tmp_path):
     """`hsirepro run` records under catalogue names only: a path names no scene for others."""
+    (tmp_path / "mine.mat").touch()
     mine = str(tmp_path / "mine.mat")
     code, _, err = command("run", "hyconet", "--scene", mine, "--method", "gsa")
     assert code == 2

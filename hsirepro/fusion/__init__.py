@@ -33,6 +33,7 @@ from hsirepro.fusion.sylvester import fuse_sylvester
 from hsirepro.fusion.usdn import usdn
 from hsirepro.optics import PointSpread, SpectralResponse, check_pair
 from hsirepro.scenes.cube import check_finite, from_tensor, placed_as, to_tensor
+from hsirepro.training import check_device
 
 __all__ = [
     "ITERATIVE",
@@ -126,7 +127,7 @@ def fuse(
     seed : int
         Seeds everything that is random.
     device : str
-        ``"cpu"`` or ``"cuda"``.
+        ``"cpu"``, ``"cuda"`` or ``"auto"``.
     scale : float, optional
         Pixel value that becomes 1 inside the method; the largest pixel of the pair by default.
     **settings
@@ -139,7 +140,7 @@ def fuse(
     Raises
     ------
     ParameterError
-        If the method or a setting is unknown.
+        If the method, a setting or the device is unknown, or the device is not here.
     ShapeError
         If the two cubes do not overlap, or ``srf`` is for other numbers of bands.
     PixelError
@@ -150,6 +151,7 @@ def fuse(
     if name not in METHODS:
         raise ParameterError(f"There is no fusion method {name!r}.", hint=suggest(name, METHODS))
     _check_settings(name, settings)
+    check_device(device)  # also for methods that train nothing: a record would name it
     check_pair(hsi, msi, ratio)
     if srf is not None:
         _check_bands(srf, hsi, msi)

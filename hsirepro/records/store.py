@@ -190,7 +190,11 @@ class RecordStore:
 
     def verify(self) -> list[str]:
         """Read every file under the root; return what is wrong, one text per file, or nothing."""
-        problems = []
+        return self.examine()[1]
+
+    def examine(self) -> tuple[int, list[str]]:
+        """Return how many records under the root are whole, and :meth:`verify`."""
+        whole, problems = 0, []
         for path in sorted(p for p in self.root.rglob("*") if p.suffix in {".h5", PARTIAL}):
             if path.suffix == PARTIAL:
                 problems.append(
@@ -200,9 +204,10 @@ class RecordStore:
                 continue
             try:
                 self.read(path)
+                whole += 1
             except RecordError as error:
                 problems.append(str(error))
-        return problems
+        return whole, problems
 
     def _files(self, **filters: str | int) -> Iterator[Path]:
         for name in filters:

@@ -32,7 +32,6 @@ from hsirepro.records import Meter, Record, RecordKey, provenance
 from hsirepro.scenes import CATALOGUE, open_scene, wavelengths_nm
 from hsirepro.scenes.clean import cleaned
 from hsirepro.scenes.window import cut
-from hsirepro.training import check_device
 
 # The one baseline that takes longer than a moment on the planted scene.
 USDN_SMOKE: Mapping[str, object] = {
@@ -180,7 +179,6 @@ def run_cell(
     Record
         See :func:`~hsirepro.papers.hyconet.recording.record_of`.
     """
-    check_device(device)
     variant = variant_of(key)
     ready = prepared or _prepared(key.scene, key.condition, plan_of(key))
     settings = {**variant.settings, **_length(variant, key)}
