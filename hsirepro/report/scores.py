@@ -6,12 +6,10 @@ They take the frame of :func:`hsirepro.papers.hyconet.scores.scores`, which has 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 
 import pandas as pd
 
 from hsirepro.metrics import BETTER
-from hsirepro.records import Record
 from hsirepro.report import render
 from hsirepro.report.runs import RunTable
 from hsirepro.report.tables import ARROWS, DASH, UNITS
@@ -70,7 +68,7 @@ def _cell(here: pd.DataFrame, method: str, sigma: float, metric: str, theirs: fl
 
 
 def told_table(
-    crops: Mapping[str, Mapping[str, Sequence[Record]]],
+    crops: Mapping[str, Mapping[str, Mapping[str, float]]],
     options: Sequence[str],
     others: Mapping[str, float],
     caption: str,
@@ -79,29 +77,25 @@ def told_table(
 
     Parameters
     ----------
-    crops : mapping of str to (mapping of str to sequence of Record)
-        By crop and by variant, which is named ``METHOD-OPTION``.
+    crops : mapping
+        By crop, method and option, the mPSNR in dB.
     options : sequence of str
         Columns, in this order.
     others : mapping of str to float
         By crop, the mPSNR of HyCoNet, which is told none of this.
     caption : str
     """
+
+    def row(name: str, values: Mapping[str, float]) -> list[str]:
+        return [name, *(f"{values[one]:.2f}" if one in values else DASH for one in options)]
+
     bodies = []
-    for crop, variants in crops.items():
-        methods = dict.fromkeys(name.rpartition("-")[0] for name in variants)
-        rows = [
-            [name, *(_mean(variants.get(f"{name}-{one}")) for one in options)] for name in methods
-        ]
-        # What the others are told changes nothing for it: the same value in every column.
-        ours = f"{others[crop]:.2f}" if crop in others else DASH
-        bodies.append((crop, [*rows, ["hyconet, told neither", *[ours] * len(options)]]))
-    header = ["mPSNR (dB)", *options]
-    return RunTable(caption, render.Layout(caption, header, bodies, []))
-
-
-def _mean(records: Sequence[Record] | None) -> str:
-    return f"{fmean(r.metrics['mPSNR'] for r in records):.2f}" if records else DASH
+    for crop, methods in crops.items():
+        # What the others are told changes nothing for HyCoNet: the same value in every column.
+        ours = dict.fromkeys(options, others[crop]) if crop in others else {}
+        rows = [row(name, values) for name, values in methods.items()]
+        bodies.append((crop, [*rows, row("hyconet, told none of it", ours)]))
+    return RunTable(caption, render.Layout(caption, ["mPSNR (dB)", *options], bodies, []))
 
 
 def places_table(

@@ -2,7 +2,7 @@
 # # HyCoNet: the figures
 #
 # *Takes some seconds with the `smoke` profile on two CPU cores; of the recorded runs shown here the
-# baselines took seconds, and HyCoNet from minutes to two hours.*
+# baselines took seconds, and HyCoNet from minutes to hours.*
 #
 # Figures 4 to 14 of the paper {cite}`zheng2021hyconet` ask what HyCoNet's settings, parts and
 # constraints are worth, what it learns, and where its errors lie. This chapter draws each of them
@@ -333,11 +333,11 @@ def by_band(crop: str) -> list:
     return kept
 
 
-def black(records: list, **options):
+def black(records: list):
     """Draw the records, HyCoNet in black if it is among them."""
     there = "hyconet" in {record.key.method for record in records}
     return plot_psnr_by_band(
-        records, highlight="hyconet" if there else None, **options
+        records, highlight="hyconet" if there else None
     )
 
 

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # HyCoNet: the tables
 #
-# *Takes some seconds with the `smoke` profile, some minutes with `quick`, and from a quarter of an
-# hour to two hours a seed with `paper`, by the size of the scene, on two CPU cores.*
+# *Takes some seconds with the `smoke` profile, some minutes with `quick`, and up to hours a seed with
+# `paper`, by the size of the scene, on two CPU cores.*
 #
 # HyCoNet {cite}`zheng2021hyconet` fuses a coarse hyperspectral image (HSI) with a sharp
 # multispectral one (MSI) and is told of the two cameras no more than which HSI bands each MSI band
@@ -183,39 +183,29 @@ recorded = scores(store)
 display(Markdown(printed_note()))
 
 
-def best_of(records: list) -> list:
-    """Return the runs that the table shows: the paper's, or else quick."""
-    levels = [record.key.profile for record in records]
-    level = "paper" if "paper" in levels else "quick"
-    return [record for record in records if record.key.profile == level]
-
-
 def beside_the_paper(name: str, crop: str, width: float = 0.5) -> None:
     """Show the paper's table next to the records of one crop."""
     condition = condition_of(width)
-    found = store.find(
-        paper="hyconet", table=name, scene=crop, condition=condition
-    )
+    place = {"paper": "hyconet", "table": name, "scene": crop}
+    place |= {"condition": condition}
+    shown_runs = [
+        record
+        for method in METHODS
+        for record in store.best_seeds(**place, method=method)
+        if record.key.profile != "smoke"
+    ]
     here = (label, p["sigma"], p["ratio"]) == (crop, width, 0)
     shown = comparison_table(
-        paper="hyconet",
-        table=name,
-        scene=crop,
-        condition=condition,
+        **place,
         published_condition=f"psf_{condition}",
         methods=METHODS,
-        records=found,
+        records=shown_runs,
         build=records if here else (),
         published_names=PUBLISHED_NAMES,
     )
     display(shown)
-    rows = [
-        record
-        for method in METHODS
-        for record in best_of([r for r in found if r.key.method == method])
-    ]
     title = CATALOGUE[crop].title
-    display(Markdown(f"{crop} is: {title}. {provenance_line(rows)}"))
+    display(Markdown(f"{crop} is: {title}. {provenance_line(shown_runs)}"))
 
 
 def scenes_in(name: str) -> list:

@@ -3,7 +3,7 @@
 #
 # *Takes some seconds with the `smoke` profile on two CPU cores. HyCoNet trains twice, one step
 # coarser and at full resolution: with `quick` that takes minutes on a scene of 128 x 128 pixels, with
-# `paper` one to two hours, and in proportion to the pixels beyond. A scene of 1000 x 1000 pixels
+# `paper` hours, and in proportion to the pixels beyond. A scene of 1000 x 1000 pixels
 # wants a GPU, or `methods="gsa"`, or a crop.*
 #
 # You have a hyperspectral image (HSI) and a sharper multispectral one (MSI) of the same ground, and

@@ -17,6 +17,7 @@ from hsirepro.papers.hyconet.scores import (
     printed,
     scenes_of,
     scores,
+    told,
     verdict_note,
     yardsticks_note,
 )
@@ -147,6 +148,19 @@ def test_lead_is_against_the_best_before_and_after(store):
     note = lead_note(scores(store), SCENE, variants)
     assert "cnmf +1.00 dB, fuse +8.00 dB" in note
     assert "the best of these 2 falls from +5.00 dB (cnmf) to -1.00 dB (fuse)" in note
+
+
+def test_what_was_told_is_compared_on_common_seeds():
+    """The default option has more seeds than the others, which must not tell them apart."""
+    variants = {}
+    for name, scored in {"g-somp-hysure": [30.0, 36.0], "g-somp-given": [31.0]}.items():
+        found = study_keys("estimators", SCENE, "paper", [name], range(len(scored)))
+        variants[name] = [
+            Record(key, {"mPSNR": psnr}, provenance=SOURCE)
+            for key, psnr in zip(found, scored, strict=True)
+        ]
+    variants["fuse-given"] = []
+    assert told(variants) == {"g-somp": {"hysure": 30.0, "given": 31.0}}
 
 
 def test_nearness_is_the_mean_distance_to_the_printed_scores():

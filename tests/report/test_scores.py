@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pandas as pd
 
 from hsirepro.report import angles_table, places_table, told_table, widths_table
@@ -46,11 +44,7 @@ def test_widths_show_means_beside_the_paper_and_count_runs():
 
 def test_told_table_has_a_column_per_option():
     """What is not recorded is a dash; HyCoNet, which is told nothing, closes each crop."""
-
-    def runs(*values: float) -> list:
-        return [SimpleNamespace(metrics={"mPSNR": value}) for value in values]
-
-    crops = {"a crop": {"g-somp-given": runs(30, 31), "g-somp-assumed": [], "fuse-given": runs(20)}}
+    crops = {"a crop": {"g-somp": {"given": 30.5}, "fuse": {"given": 20.0}}}
     table = told_table(crops, ["assumed", "given"], {"a crop": 40.0}, "caption")
     assert table.layout.header == ["mPSNR (dB)", "assumed", "given"]
     assert table.layout.bodies == [
@@ -59,7 +53,7 @@ def test_told_table_has_a_column_per_option():
             [
                 ["g-somp", "—", "30.50"],
                 ["fuse", "—", "20.00"],
-                ["hyconet, told neither", "40.00", "40.00"],
+                ["hyconet, told none of it", "40.00", "40.00"],
             ],
         )
     ]

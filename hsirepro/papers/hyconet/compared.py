@@ -81,14 +81,9 @@ def study_notes(
 
     entry = STUDIES[known("study", study, STUDIES)]
     command = f"hsirepro sweep hyconet --table {study} --profile"
-    waiting = []
-    for scene in entry.scenes:
-        variants = recorded_variants(study, scene, store)
-        if sum(map(bool, variants.values())) < least:
-            waiting.append(scene)
-            continue
+    shown = list(_comparable(study, store, least))
+    for scene, found, variants in shown:
         records = [record for some in variants.values() for record in some]
-        found = _found(variants, _bicubic(scene, store))
         note = f"**{scene}**, {entry.title}. {found} {provenance_line(records)}"
         lacking = [name for name, some in variants.items() if not some]
         if lacking:
@@ -98,10 +93,10 @@ def study_notes(
                 f"`{command} {records[0].key.profile} --scene {scene}` runs them."
             )
         yield scene, note, variants
+    there = {scene for scene, *_ in shown}
+    waiting = ", ".join(scene for scene in entry.scenes if scene not in there)
     if waiting:
-        scenes = ", ".join(waiting)
-        note = f"Not yet comparable, {entry.title}: {scenes}. `{command} paper` runs them."
-        yield "", note, {}
+        yield "", f"Not yet comparable, {entry.title}: {waiting}. `{command} paper` runs them.", {}
 
 
 def study_findings(study: str, store: RecordStore | None = None, least: int = 2) -> list[str]:
@@ -112,15 +107,22 @@ def study_findings(study: str, store: RecordStore | None = None, least: int = 2)
     study, store, least
         As in :func:`study_notes`.
     """
-    entry = STUDIES[known("study", study, STUDIES)]
+    title = STUDIES[known("study", study, STUDIES)].title
     lines = []
-    for scene in entry.scenes:
+    for scene, found, variants in _comparable(study, store, least):
+        profile = next(run.key.profile for some in variants.values() for run in some)
+        lines.append(f"- *{title}*, {scene}, profile {profile}: {found}")
+    return lines or [f"- *{title}*: nothing to compare is recorded yet."]
+
+
+def _comparable(
+    study: str, store: RecordStore | None, least: int
+) -> Iterator[tuple[str, str, Variants]]:
+    """Yield the scenes on which variants can be compared, with what comes out, and their runs."""
+    for scene in STUDIES[study].scenes:
         variants = recorded_variants(study, scene, store)
-        shown = [record for some in variants.values() for record in some]
         if sum(map(bool, variants.values())) >= least:
-            found = _found(variants, _bicubic(scene, store))
-            lines.append(f"- *{entry.title}*, {scene}, profile {shown[0].key.profile}: {found}")
-    return lines or [f"- *{entry.title}*: nothing to compare is recorded yet."]
+            yield scene, _found(variants, _bicubic(scene, store)), variants
 
 
 def _found(variants: Variants, plain: float) -> str:
@@ -128,7 +130,7 @@ def _found(variants: Variants, plain: float) -> str:
 
     ``plain`` is the mPSNR of bicubic interpolation, or NaN.
     """
-    runs = {name: same_seeds(variants)[name] for name, some in variants.items() if some}
+    runs = {name: some for name, some in same_seeds(variants).items() if some}
     scores = {name: mean(run.metrics["mPSNR"] for run in some) for name, some in runs.items()}
     best, worst = (pick(scores, key=scores.__getitem__) for pick in (max, min))
     text = f"The highest mPSNR has {best}, {scores[best]:.2f} dB"
@@ -172,9 +174,10 @@ def _bicubic(scene: str, store: RecordStore | None) -> float:
 
 def sparsity_note(scene: str, store: RecordStore | None = None) -> str:
     """Return what share of the loss the sparsity term is at the end, or "" if nothing tells."""
+    from hsirepro.report.terms import loss_shares
+
     shares = [
-        f"{100 * run.curves['sparsity'][-1] / sum(run.curves[t][-1] for t in LOSS_TERMS):.2g} % "
-        f"({name}, seed {run.key.seed})"
+        f"{100 * loss_shares(run, LOSS_TERMS)['sparsity']:.2g} % ({name}, seed {run.key.seed})"
         for name, some in recorded_variants("presets", scene, store).items()
         for run in some
     ]

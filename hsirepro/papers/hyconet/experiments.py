@@ -81,7 +81,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         "smoke": Profile(200, (0,), "seconds, on the planted scene of 48 x 48 pixels", in_study=60),
         "quick": Profile(1_000, (0,), "some minutes, on a crop of 128 x 128 pixels"),
         "paper": Profile(
-            10_000, (0, 1, 2), "from a quarter of an hour to two hours a seed on a CPU, by the crop"
+            10_000, (0, 1, 2), "from some ten minutes to hours a seed on a CPU, by the crop"
         ),
     }
 )

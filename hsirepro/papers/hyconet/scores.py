@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from hsirepro.metrics import BETTER, PRESETS
-from hsirepro.papers.hyconet.compared import Variants
+from hsirepro.papers.hyconet.compared import Variants, same_seeds
 from hsirepro.papers.hyconet.experiments import (
     PAPER,
     PUBLISHED_NAMES,
@@ -191,6 +191,22 @@ def bf16_note(frame: pd.DataFrame, scene: str) -> str:
     return f"- **{scene}**, sigma 0.5: bf16 changes the mPSNR by {gains}; {other}."
 
 
+def told(variants: Variants) -> dict[str, dict[str, float]]:
+    """Return the mPSNR of every method by what it was told, over the seeds that all have.
+
+    Parameters
+    ----------
+    variants : mapping of str to list of Record
+        Named ``METHOD-OPTION``.
+    """
+    score: dict[str, dict[str, float]] = {}
+    for name, some in same_seeds(variants).items():
+        method, _, option = name.rpartition("-")
+        if some:
+            score.setdefault(method, {})[option] = fmean(run.metrics["mPSNR"] for run in some)
+    return score
+
+
 def lead_note(
     frame: pd.DataFrame,
     scene: str,
@@ -211,15 +227,11 @@ def lead_note(
         The two options to compare.
     """
     ours = of_cell(frame, scene, "hyconet").mPSNR
-    score = {
-        option: {
-            name.removesuffix(f"-{option}"): fmean(run.metrics["mPSNR"] for run in some)
-            for name, some in variants.items()
-            if name.endswith(f"-{option}") and some
-        }
-        for option in (before, after)
-    }
-    least, most = score[before], score[after]
+    score = told(variants)
+    least, most = (
+        {name: options[one] for name, options in score.items() if one in options}
+        for one in (before, after)
+    )
     if not most or least.keys() != most.keys():
         return f"- **{scene}**: not decidable, runs are missing."
     gains = ", ".join(f"{name} {most[name] - least[name]:+.2f} dB" for name in most)
@@ -247,16 +259,11 @@ def nearness_note(scene: str, variants: Variants, options: Sequence[str]) -> str
         The options to compare.
     """
     theirs = printed(table_of(scene))
-    means = {
-        name.rpartition("-")[::2]: fmean(run.metrics["mPSNR"] for run in some)
-        for name, some in variants.items()
-        if some
-    }
     apart = {
         option: [
-            abs(ours - theirs[method, 0.5])
-            for (method, told), ours in means.items()
-            if told == option
+            abs(ours[option] - theirs[method, 0.5])
+            for method, ours in told(variants).items()
+            if option in ours
         ]
         for option in options
     }
