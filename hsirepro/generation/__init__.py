@@ -1,0 +1,22 @@
+"""Generation of hyperspectral tiles: one file per method, one contract for all.
+
+A method fits a model to :class:`~hsirepro.generation.patches.Patches` of a scene,
+``fit(patches, *, seed, device, progress, checkpoint, **settings) -> Fitted``, and the model draws
+new tiles: ``model.sample(n, size=..., seed=...) -> Samples``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hsirepro.generation.hud import HUD, hud
+from hsirepro.generation.model import Fitted, Generator, Samples
+from hsirepro.generation.patches import Patches
+
+__all__ = ["METHODS", "MODELS", "Fitted", "Generator", "Patches", "Samples"]
+
+METHODS: dict[str, Callable[..., Fitted]] = {"hud": hud}
+"""From the name of a method to what fits it."""
+
+MODELS: dict[str, type[Generator]] = {"hud": HUD}
+"""From the name of a method to the class of its models."""
