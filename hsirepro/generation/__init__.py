@@ -11,12 +11,30 @@ from collections.abc import Callable
 
 from hsirepro.generation.hud import HUD, hud
 from hsirepro.generation.model import Fitted, Generator, Samples
+from hsirepro.generation.nulls import (
+    NullMixtures,
+    NullShuffled,
+    NullTiles,
+    null_mixtures,
+    null_shuffled,
+    null_tiles,
+)
 from hsirepro.generation.patches import Patches
 
 __all__ = ["METHODS", "MODELS", "Fitted", "Generator", "Patches", "Samples"]
 
-METHODS: dict[str, Callable[..., Fitted]] = {"hud": hud}
+METHODS: dict[str, Callable[..., Fitted]] = {
+    "null-tiles": null_tiles,
+    "null-shuffled": null_shuffled,
+    "null-mixtures": null_mixtures,
+    "hud": hud,
+}
 """From the name of a method to what fits it."""
 
-MODELS: dict[str, type[Generator]] = {"hud": HUD}
+MODELS: dict[str, type[Generator]] = {
+    "null-tiles": NullTiles,
+    "null-shuffled": NullShuffled,
+    "null-mixtures": NullMixtures,
+    "hud": HUD,
+}
 """From the name of a method to the class of its models."""

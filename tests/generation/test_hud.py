@@ -154,10 +154,10 @@ def test_learning_brings_the_texture_of_the_scene() -> None:
     changes = {"batch": 16, "learning_rate": 2e-3, "average": 0.9}
     before, after = (
         roughness(fitted(iterations=n, **changes).model.sample(32, steps=10).tiles)
-        for n in (1, 150)
+        for n in (1, 200)
     )
     true = roughness(scene())
-    assert after - true < 0.5 * (before - true)
+    assert after - true < 0.7 * (before - true)
 
 
 @pytest.mark.parametrize(
