@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -171,22 +172,36 @@ def density(values: np.ndarray, top: float) -> np.ndarray:
 
 def mosaics(tiles: Tensor, judge: Judge) -> dict[str, np.ndarray]:
     """Return generated and real tiles in one false colour; none where wavelengths are unknown."""
-    from hsirepro.report.colour import false_colour, stretch_of
-
     generator = torch.Generator().manual_seed(0)
     real = Patches([judge.image], judge.size).draw(SHOWN, generator)
     try:
-        stretch = stretch_of(judge.cube)
+        return {
+            name: mosaic(some, judge.cube) for name, some in (("generated", tiles), ("real", real))
+        }
     except WavelengthError:
         return {}
-    return {
-        name: false_colour(from_tensor(_square(some), judge.cube), stretch=stretch)
-        for name, some in (("generated", tiles[:SHOWN]), ("real", real))
-    }
 
 
-def _square(tiles: Tensor) -> Tensor:
-    """Lay tiles out side by side, as many rows as columns, shape (n, L, s, s) to (L, H, W)."""
-    side = int(len(tiles) ** 0.5)
+def mosaic(tiles: Tensor, cube: xr.DataArray) -> np.ndarray:
+    """Return up to SHOWN tiles, side by side in a square, in the false colour of their scene.
+
+    Parameters
+    ----------
+    tiles : Tensor, shape (n, L, size, size)
+    cube : DataArray, dims (y, x, wavelength)
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), uint8
+
+    Raises
+    ------
+    WavelengthError
+        If the cube has no wavelengths.
+    """
+    from hsirepro.report.colour import false_colour, stretch_of
+
+    side = math.isqrt(min(SHOWN, len(tiles)))
     rows = [torch.cat(list(tiles[r * side : (r + 1) * side]), dim=2) for r in range(side)]
-    return torch.cat(rows, dim=1)
+    square = from_tensor(torch.cat(rows, dim=1), cube)
+    return false_colour(square, stretch=stretch_of(cube))
