@@ -177,6 +177,12 @@ class HUD(Generator):
         return Samples(torch.einsum("lp,bphw->blhw", endmembers, abundances), abundances)
 
 
+def projection_loss(model: HUD, image: Tensor) -> float:
+    """Return the largest change of an abundance of an image by eq. 4 and back, shape (L, H, W)."""
+    abundances = model.autoencoder.encode(image)
+    return float((constrain(unconstrain(abundances)) - abundances).abs().max())
+
+
 @own_randomness()
 def hud(
     patches: Patches,

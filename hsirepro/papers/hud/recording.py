@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hsirepro.errors import ParameterError, ShapeError, WavelengthError
 from hsirepro.generation import Fitted, Patches, Samples
+from hsirepro.generation.hud import HUD, projection_loss
 from hsirepro.metrics.classifier import TileClassifier, train_classifier
 from hsirepro.metrics.distribution import (
     block_diversity,
@@ -27,6 +28,8 @@ from hsirepro.scenes.cube import from_tensor, to_tensor
 REAL_TILES = 512  # that the classifier's features are compared with
 PERCENTILES = (5, 25, 50, 75, 95)  # of the spectra, by band
 LEVELS = 48  # of the density of spectra
+FID, LEVEL = "FID", "shift of the level"
+PROJECTION = "largest loss of the projection"
 SHOWN = 16  # tiles of a picture, in a square
 
 
@@ -81,7 +84,7 @@ class Judge:
             "BlockDiversity": diversity,
             "DiversityOverFidelity": diversity_over_fidelity(diversity, fidelity),
             "BlockDiversity of flattened blocks": block,
-            "shift of the level": level,
+            LEVEL: level,
         }
         return found | self._by_network(tiles)
 
@@ -94,7 +97,7 @@ class Judge:
         shares = precision_recall(mine, theirs)
         own = "" if self.net.labels_from == "ground truth" else " of clusters"
         return {
-            f"FID{own}": frechet_distance(mine, theirs).value,
+            f"{FID}{own}": frechet_distance(mine, theirs).value,
             f"IS{own}": inception_score(self.net.logits(tiles)).value,
             f"precision{own}": shares.precision,
             f"recall{own}": shares.recall,
@@ -135,6 +138,8 @@ def record_of(
     """
     count = len(samples.tiles)
     metrics = {**judge.scores(samples.tiles), "seconds per tile": drawing_s / count}
+    if isinstance(fitted.model, HUD):
+        metrics[PROJECTION] = projection_loss(fitted.model, judge.image)
     arrays: dict[str, np.ndarray] = {"wavelength": judge.cube.wavelength.values}
     top = float(np.percentile(judge.image.numpy(), 99.9)) * 1.25
     for name, spectra in (("generated", samples.tiles), ("real", judge.image[None])):
