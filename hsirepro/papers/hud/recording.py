@@ -30,6 +30,7 @@ PERCENTILES = (5, 25, 50, 75, 95)  # of the spectra, by band
 LEVELS = 48  # of the density of spectra
 FID, LEVEL = "FID", "shift of the level"
 PROJECTION = "largest loss of the projection"
+SPLITS = 8  # of the tiles, for the inception score
 SHOWN = 16  # tiles of a picture, in a square
 
 
@@ -94,11 +95,11 @@ class Judge:
         generator = torch.Generator().manual_seed(0)
         real = Patches([self.image], self.size).draw(REAL_TILES, generator)
         mine, theirs = self.net.features(tiles), self.net.features(real)
-        shares = precision_recall(mine, theirs)
+        shares, logits = precision_recall(mine, theirs), self.net.logits(tiles)
         own = "" if self.net.labels_from == "ground truth" else " of clusters"
         return {
             f"{FID}{own}": frechet_distance(mine, theirs).value,
-            f"IS{own}": inception_score(self.net.logits(tiles)).value,
+            f"IS{own}": inception_score(logits, splits=math.gcd(len(tiles), SPLITS)).value,
             f"precision{own}": shares.precision,
             f"recall{own}": shares.recall,
             f"classifier accuracy{own}": self.net.accuracy,
