@@ -11,12 +11,25 @@ from collections.abc import Callable
 
 from hsirepro.generation.hud import HUD, hud
 from hsirepro.generation.model import Fitted, Generator, Samples
+from hsirepro.generation.mprnet import MPRNet, mprnet
 from hsirepro.generation.patches import Patches
+from hsirepro.generation.vae import VAE, vae
+from hsirepro.generation.wgan_gp import WGANGP, wgan_gp
 
 __all__ = ["METHODS", "MODELS", "Fitted", "Generator", "Patches", "Samples"]
 
-METHODS: dict[str, Callable[..., Fitted]] = {"hud": hud}
+METHODS: dict[str, Callable[..., Fitted]] = {
+    "hud": hud,
+    "mprnet": mprnet,
+    "vae": vae,
+    "wgan-gp": wgan_gp,
+}
 """From the name of a method to what fits it."""
 
-MODELS: dict[str, type[Generator]] = {"hud": HUD}
+MODELS: dict[str, type[Generator]] = {
+    "hud": HUD,
+    "mprnet": MPRNet,
+    "vae": VAE,
+    "wgan-gp": WGANGP,
+}
 """From the name of a method to the class of its models."""
