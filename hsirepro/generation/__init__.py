@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from hsirepro.generation.hud import HUD, hud
 from hsirepro.generation.model import Fitted, Generator, Samples
+from hsirepro.generation.mprnet import MPRNet, mprnet
 from hsirepro.generation.nulls import (
     NullMixtures,
     NullShuffled,
@@ -20,6 +21,8 @@ from hsirepro.generation.nulls import (
     null_tiles,
 )
 from hsirepro.generation.patches import Patches
+from hsirepro.generation.vae import VAE, vae
+from hsirepro.generation.wgan_gp import WGANGP, wgan_gp
 
 __all__ = ["METHODS", "MODELS", "Fitted", "Generator", "Patches", "Samples"]
 
@@ -27,6 +30,9 @@ METHODS: dict[str, Callable[..., Fitted]] = {
     "null-tiles": null_tiles,
     "null-shuffled": null_shuffled,
     "null-mixtures": null_mixtures,
+    "wgan-gp": wgan_gp,
+    "vae": vae,
+    "mprnet": mprnet,
     "hud": hud,
 }
 """From the name of a method to what fits it."""
@@ -35,6 +41,9 @@ MODELS: dict[str, type[Generator]] = {
     "null-tiles": NullTiles,
     "null-shuffled": NullShuffled,
     "null-mixtures": NullMixtures,
+    "wgan-gp": WGANGP,
+    "vae": VAE,
+    "mprnet": MPRNet,
     "hud": HUD,
 }
 """From the name of a method to the class of its models."""

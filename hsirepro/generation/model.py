@@ -98,3 +98,12 @@ def fixed_size(model: Generator, size: int | None, name: str) -> None:
             f"{name} draws tiles of {model.size} x {model.size} pixels, not {size} x {size}.",
             next_step="fit it to patches of that size",
         )
+
+
+def no_other_ways(how: dict[str, Any], name: str) -> None:
+    """Raise ParameterError if a method that draws in one way only is asked for another."""
+    if how:
+        raise ParameterError(
+            f"{name} has no way {next(iter(how))!r} of drawing.",
+            next_step="give the count, size and seed only",
+        )

@@ -106,6 +106,7 @@ def train_averaged(
     checkpoint: Path | None,
     given: Sequence[Tensor],
     title: str,
+    decay: Callable[[float], float] = lambda share: 1.0,
 ) -> Fitted:
     """Train ``model.net`` on random tiles and return the model with the average of its weights.
 
@@ -124,6 +125,9 @@ def train_averaged(
         The images, by which a checkpoint is known.
     title : str
         Shown before the progress bar.
+    decay : callable, optional
+        From the share of the training that is done, 0 to 1, to that of the learning rate which is
+        left; constant by default.
 
     Returns
     -------
@@ -144,11 +148,11 @@ def train_averaged(
     run = TrainingRun(
         nn.ModuleDict({"net": net, "average": average}),
         optimizer,
-        torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: min(1.0, (step + 1) / max(1, config.warm_up))
-        ),
+        rising_and_falling(optimizer, config, decay),
         config.iterations,
-        fingerprint=fingerprint_of({"method": title, **config.plain()}, seed, *given),
+        fingerprint=fingerprint_of(
+            {"method": title, "size": patches.size, **config.plain()}, seed, *given
+        ),
         checkpoint=checkpoint,
         project=lambda: average.update_parameters(net),
     )
@@ -165,6 +169,18 @@ def train_averaged(
     curves = train(run, gradients, title=title, progress=progress)
     net.load_state_dict(average.module.state_dict())
     return Fitted(model.cpu().eval(), curves, config.plain(), run.earlier_s)
+
+
+def rising_and_falling(
+    optimizer: torch.optim.Optimizer, config: Length, decay: Callable[[float], float]
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Return the schedule of a learning rate that warms up, and then falls by ``decay``."""
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda step: (
+            min(1.0, (step + 1) / max(1, config.warm_up)) * decay(step / config.iterations)
+        ),
+    )
 
 
 def _plain(value: object) -> object:
