@@ -28,7 +28,7 @@ COLUMNS = {
 METRICS = (*COLUMNS, LEVEL)
 JUDGED = tuple(COLUMNS)[:3]  # the metrics that the paper proposes
 AVERAGE = "average"  # the name of the rows that the paper averages its scenes in
-ROUNDING = 6e-4  # what three printed digits allow a mean of five of them to be off
+ROUNDING = 1e-3  # the most that three printed digits let a printed mean of five be off
 
 
 def scores(store: RecordStore | None = None, profile: str = "quick") -> pd.DataFrame:
