@@ -5,9 +5,10 @@ abundances are (p, N), so that pixels = endmembers @ abundances. All work is in 
 """
 
 from hsirepro.unmixing.dimension import hfc, most_endmembers
+from hsirepro.unmixing.nfindr import nfindr
 from hsirepro.unmixing.simplex import project_simplex
 from hsirepro.unmixing.sisal import sisal
-from hsirepro.unmixing.sunsal import fcls, sunsal
+from hsirepro.unmixing.sunsal import fcls, ncls, sunsal
 from hsirepro.unmixing.vca import estimate_snr, vca
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "fcls",
     "hfc",
     "most_endmembers",
+    "ncls",
+    "nfindr",
     "project_simplex",
     "sisal",
     "sunsal",

@@ -77,7 +77,7 @@ def test_what_is_no_reference_is_refused(publish, tmp_path):
     with pytest.raises(HashMismatch):
         reference_unmixing("made")
     (tmp_path / "made.mat").unlink()
-    with pytest.raises(SceneNotFound, match="made.mat"):
+    with pytest.raises(SceneNotFound, match=r"made\.mat"):
         reference_unmixing("made")
     with pytest.raises(SceneNotFound, match="no reference unmixing of 'pavia-centre'") as caught:
         reference_unmixing("pavia-centre")
