@@ -129,5 +129,5 @@ def _regressions(correlation: Tensor) -> Tensor:
 
 
 def _floor(correlation: Tensor) -> Tensor:
-    floor: Tensor = _FLOOR * correlation.diagonal().mean()
-    return floor + torch.finfo(correlation.dtype).tiny
+    floor: Tensor = _FLOOR * correlation.diagonal().mean() + torch.finfo(correlation.dtype).tiny
+    return floor
