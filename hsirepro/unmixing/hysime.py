@@ -124,8 +124,9 @@ def _correlation(image: Tensor) -> Tensor:
 def _regressions(correlation: Tensor) -> Tensor:
     """Return W, whose row i times a pixel is the residual of band i."""
     ridge = _floor(correlation) * torch.eye(len(correlation), dtype=correlation.dtype)
-    precision = torch.linalg.inv(correlation + ridge)
-    return precision / precision.diagonal()[:, None]
+    precision: Tensor = torch.linalg.inv(correlation + ridge)
+    rows: Tensor = precision / precision.diagonal()[:, None]
+    return rows
 
 
 def _floor(correlation: Tensor) -> Tensor:

@@ -173,7 +173,8 @@ def density(values: np.ndarray, top: float) -> np.ndarray:
     edges = np.linspace(0.0, top, LEVELS + 1)
     inside = np.clip(values, 0.0, np.nextafter(top, 0.0))
     counts = np.stack([np.histogram(band, edges)[0] for band in inside])
-    return np.round(65535 * counts / values.shape[1]).astype(np.uint16)
+    shares: np.ndarray = np.round(65535 * counts / values.shape[1]).astype(np.uint16)
+    return shares
 
 
 def mosaics(tiles: Tensor, judge: Judge) -> dict[str, np.ndarray]:

@@ -79,7 +79,7 @@ def null_notes(frame: pd.DataFrame) -> list[str]:
             if nulls.empty or others.empty:
                 continue
             sign = 1 if better == "higher" else -1
-            null, rival = (sign * nulls).idxmax(), (sign * others).idxmax()
+            null, rival = str((sign * nulls).idxmax()), str((sign * others).idxmax())
             asked += 1
             if sign * nulls[null] >= sign * others[rival]:
                 beaten += 1
