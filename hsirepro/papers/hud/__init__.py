@@ -16,16 +16,20 @@ from hsirepro.papers.hud.experiments import (
 )
 from hsirepro.papers.hud.plan import asked, planned, scenes_here
 from hsirepro.papers.hud.run import Prepared, prepare, run_cell, scene_label
+from hsirepro.papers.hud.unmixing import FINDERS, REFERENCED, UNMIXING, unmixing_keys
 
 __all__ = [
     "DATASETS",
+    "FINDERS",
     "NULLS",
     "PARAMETERS",
     "PROFILES",
     "PUBLISHED_NAMES",
+    "REFERENCED",
     "STAND_INS",
     "TABLE",
     "TABLE_METHODS",
+    "UNMIXING",
     "VARIANTS",
     "Prepared",
     "asked",
@@ -37,4 +41,5 @@ __all__ = [
     "scene_label",
     "scene_of",
     "scenes_here",
+    "unmixing_keys",
 ]

@@ -15,6 +15,7 @@ from hsirepro.papers.hud.experiments import (
     keys,
 )
 from hsirepro.papers.hud.run import endmembers_of
+from hsirepro.papers.hud.unmixing import REFERENCED, UNMIXING, unmixing_keys
 from hsirepro.records import RecordKey
 
 
@@ -37,6 +38,8 @@ def planned(profile: str, own: Iterable[str] = ()) -> list[RecordKey]:
     scenes = (*own, *STAND_INS)
     extra = [name for name in VARIANTS if name not in (*NULLS, *TABLE_METHODS)]
     found: list[RecordKey] = []
+    if profile == "paper":
+        found += [key for scene in REFERENCED for key in unmixing_keys(scene)]
     for methods, chosen in (
         (NULLS, seeds[:1]),
         (TABLE_METHODS, seeds[:1]),
@@ -61,7 +64,7 @@ def asked(
     Parameters
     ----------
     table : str
-        ``"I-III"``, which empty text also means.
+        ``"I-III"``, which empty text also means, or ``"unmixing"``.
     scene : str
     condition : str
         Such as ``"tiles=32"``; the profile's if empty.
@@ -74,6 +77,8 @@ def asked(
     ParameterError
         If a name is unknown; the nearest are given.
     """
+    if table == UNMIXING:
+        return unmixing_keys(scene, methods, seeds)
     endmembers = endmembers_of(condition) if condition else 0
     return keys(scene, profile, methods, seeds, table=table or TABLE, endmembers=endmembers)
 

@@ -16,6 +16,7 @@ from hsirepro.errors import ParameterError, WavelengthError
 from hsirepro.generation import METHODS, Patches
 from hsirepro.papers.hud.experiments import PROFILES, VARIANTS, Variant, scene_of
 from hsirepro.papers.hud.recording import Judge, record_of
+from hsirepro.papers.hud.unmixing import UNMIXING, run_unmixing
 from hsirepro.papers.labels import record_name
 from hsirepro.records import Meter, Record, RecordKey, provenance
 from hsirepro.scenes import open_scene, wavelengths_nm
@@ -142,6 +143,8 @@ def run_cell(
         See :func:`~hsirepro.papers.hud.recording.record_of`.
     """
     check_device(device)
+    if key.table == UNMIXING:
+        return run_unmixing(key)
     variant, profile = VARIANTS[key.method], PROFILES[key.profile]
     ready = prepared or _prepared(key.scene)
     patches = ready.patches(profile.size)
