@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from hsirepro.errors import ParameterError
+from hsirepro.records import Record
+from hsirepro.report.checks import require
 from hsirepro.report.style import (
     MAP,
     book_style,
@@ -59,11 +61,52 @@ def plot_endmembers(endmembers: ArrayLike, cube: xr.DataArray) -> Figure:
 
 
 @book_style
+def plot_matches(record: Record) -> Figure:
+    """Draw estimated endmembers over the published ones that they were matched to.
+
+    Parameters
+    ----------
+    record : Record
+        With the arrays ``endmembers`` and ``reference``, shape (L, p), each column of unit length,
+        ``angles``, shape (p,), and ``wavelength``, shape (L,), nm or band numbers; the setting
+        ``materials`` names the columns.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    require(record, "arrays", ["endmembers", "reference", "angles", "wavelength"], "endmembers")
+    arrays, names = record.arrays, list(record.settings["materials"])
+    nm = arrays["wavelength"]
+    figure = new_figure(2.6)
+    room_for_titles(figure)
+    grid = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
+    for i, (axes, name) in enumerate(zip(grid, names, strict=True)):
+        for spectra, dashes, label in (
+            (arrays["reference"], "--", "published"),
+            (arrays["endmembers"], "-", "found"),
+        ):
+            axes.plot(
+                *spectrum_with_gaps(nm, spectra[:, i]),
+                linestyle=dashes,
+                color=palette()[0 if label == "found" else 1],
+                linewidth=1.2,
+                label=label,
+            )
+        axes.set_title(f"{name}, {arrays['angles'][i]:.1f}°")
+        axes.set_xlabel("Wavelength (nm)" if nm.max() > len(nm) else "Band")
+    grid[0].set_ylabel(f"{record.key.scene}\nunit spectrum (unitless)")
+    grid[-1].legend()
+    return figure
+
+
+@book_style
 def plot_maps(
     maps: ArrayLike,
     titles: Sequence[str],
     label: str,
     limits: tuple[float, float] | None = None,
+    columns: int = PER_ROW,
 ) -> Figure:
     """Draw maps side by side on one scale.
 
@@ -76,6 +119,8 @@ def plot_maps(
         What a value is, with its unit.
     limits : (float, float), optional
         Of the scale; those of the values by default.
+    columns : int
+        Maps side by side, at most.
 
     Returns
     -------
@@ -91,10 +136,10 @@ def plot_maps(
         raise ParameterError(f"{len(stack)} maps cannot have {len(titles)} titles.")
     low, high = limits or (float(stack.min()), float(stack.max()))
     norm = Normalize(low, high if high > low else low + 1.0)
-    columns = min(PER_ROW, len(stack))
+    columns = min(columns, len(stack))
     rows = math.ceil(len(stack) / columns)
     shape = stack.shape[1] / stack.shape[2]
-    figure = new_figure(rows * (7.2 / PER_ROW * shape + 0.25) + 0.7)
+    figure = new_figure(rows * (7.2 / columns * shape + 0.25) + 0.7)
     room_for_titles(figure)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:

@@ -21,6 +21,7 @@ References
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -113,7 +114,9 @@ def unmixing_autoencoder(
             + (f", which differ in {most - 1} directions." if most < min(bands, number) else "."),
             next_step=f"ask for 2 to {most}" if most >= 2 else "take a scene that is not constant",
         )
-    endmembers, _ = vca(pixels, count, seed=seed, restarts=RESTARTS)
+    # Without much noise VCA divides pixels by their brightness first, and may end at dark corners
+    # that, in shares which sum to one, explain nothing bright. So: the corners of the cloud itself.
+    endmembers, _ = vca(pixels, count, seed=seed, restarts=RESTARTS, snr_db=-math.inf)
     # VCA answers with denoised pixels, which may dip below 0 where reflectance is near it.
     return UnmixingAutoencoder(endmembers.clamp_min(0.0), encoder)
 

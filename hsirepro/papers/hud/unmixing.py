@@ -24,7 +24,7 @@ from hsirepro.unmixing.autoencoder import RESTARTS
 
 UNMIXING = "unmixing"
 REFERENCED = ("jasper-ridge", "samson", "moffett-field")
-CONDITION = "p of the reference"
+CONDITION = "p=reference"
 SEEDS = (0, 1, 2)
 STEP = 1e-4  # of abundance, a grey level of the stored maps
 
