@@ -139,7 +139,7 @@ def plot_maps(
     columns = min(columns, len(stack))
     rows = math.ceil(len(stack) / columns)
     shape = stack.shape[1] / stack.shape[2]
-    figure = new_figure(rows * (7.2 / columns * shape + 0.25) + 0.7)
+    figure = new_figure(rows * (7.2 / columns * shape + 0.35) + 0.8)
     room_for_titles(figure)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
@@ -174,7 +174,7 @@ def plot_mosaics(pictures: Mapping[str, ArrayLike]) -> Figure:
         raise ParameterError("There are no tiles to draw.", next_step="hsirepro run hud ...")
     columns = min(4, len(pictures))
     rows = math.ceil(len(pictures) / columns)
-    figure = new_figure(rows * (7.3 / columns + 0.25))
+    figure = new_figure(rows * (7.3 / columns + 0.35))
     room_for_titles(figure)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
