@@ -148,7 +148,9 @@ def train_averaged(
             optimizer, lambda step: min(1.0, (step + 1) / max(1, config.warm_up))
         ),
         config.iterations,
-        fingerprint=fingerprint_of({"method": title, **config.plain()}, seed, *given),
+        fingerprint=fingerprint_of(
+            {"method": title, "size": patches.size, **config.plain()}, seed, *given
+        ),
         checkpoint=checkpoint,
         project=lambda: average.update_parameters(net),
     )
