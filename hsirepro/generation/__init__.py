@@ -20,6 +20,8 @@ from hsirepro.generation.nulls import (
     null_tiles,
 )
 from hsirepro.generation.patches import Patches
+from hsirepro.generation.ubf import UBF, ubf
+from hsirepro.generation.unmixdiff import UnmixDiff, unmixdiff
 
 __all__ = ["METHODS", "MODELS", "Fitted", "Generator", "Patches", "Samples"]
 
@@ -28,6 +30,8 @@ METHODS: dict[str, Callable[..., Fitted]] = {
     "null-shuffled": null_shuffled,
     "null-mixtures": null_mixtures,
     "hud": hud,
+    "unmixdiff": unmixdiff,
+    "ubf": ubf,
 }
 """From the name of a method to what fits it."""
 
@@ -36,5 +40,7 @@ MODELS: dict[str, type[Generator]] = {
     "null-shuffled": NullShuffled,
     "null-mixtures": NullMixtures,
     "hud": HUD,
+    "unmixdiff": UnmixDiff,
+    "ubf": UBF,
 }
 """From the name of a method to the class of its models."""
