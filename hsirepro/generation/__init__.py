@@ -21,6 +21,8 @@ from hsirepro.generation.nulls import (
     null_tiles,
 )
 from hsirepro.generation.patches import Patches
+from hsirepro.generation.ubf import UBF, ubf
+from hsirepro.generation.unmixdiff import UnmixDiff, unmixdiff
 from hsirepro.generation.vae import VAE, vae
 from hsirepro.generation.wgan_gp import WGANGP, wgan_gp
 
@@ -33,6 +35,8 @@ METHODS: dict[str, Callable[..., Fitted]] = {
     "wgan-gp": wgan_gp,
     "vae": vae,
     "mprnet": mprnet,
+    "unmixdiff": unmixdiff,
+    "ubf": ubf,
     "hud": hud,
 }
 """From the name of a method to what fits it."""
@@ -44,6 +48,8 @@ MODELS: dict[str, type[Generator]] = {
     "wgan-gp": WGANGP,
     "vae": VAE,
     "mprnet": MPRNet,
+    "unmixdiff": UnmixDiff,
+    "ubf": UBF,
     "hud": HUD,
 }
 """From the name of a method to the class of its models."""
