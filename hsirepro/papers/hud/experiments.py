@@ -126,6 +126,8 @@ class Variant:
         Whether the method takes the scene's number of endmembers.
     trained : bool
         Whether the profile's preset and length apply.
+    smoke : mapping
+        What else the smoke profile shortens.
     """
 
     method: str
@@ -133,7 +135,10 @@ class Variant:
     published: str | None = None
     endmembers: bool = False
     trained: bool = True
+    smoke: Mapping[str, object] = MappingProxyType({})
 
+
+_SHORT_UNMIXING: Mapping[str, object] = MappingProxyType({"unmixing_iterations": 60})
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
@@ -143,9 +148,14 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "wgan-gp": Variant("wgan-gp", {}, "GAN"),
         "vae": Variant("vae", {}, "VAE"),
         "mprnet": Variant("mprnet", {}, "MPRNet"),
+        # The paper ran the authors' code.
+        "unmixdiff": Variant("unmixdiff", {"version": "release"}, "UD", smoke=_SHORT_UNMIXING),
+        "ubf": Variant("ubf", {"version": "release"}, "UBF", smoke=_SHORT_UNMIXING),
         "hud": Variant("hud", {}, "HUD", endmembers=True),
         "hud-raw": Variant("hud", {"scaling": "raw"}, endmembers=True),
         "hud-linear": Variant("hud", {"encoder": "linear"}, endmembers=True),
+        "unmixdiff-repaired": Variant("unmixdiff", {"version": "repaired"}, smoke=_SHORT_UNMIXING),
+        "ubf-repaired": Variant("ubf", {"version": "repaired"}, smoke=_SHORT_UNMIXING),
     }
 )
 NULLS = ("null-tiles", "null-shuffled", "null-mixtures")

@@ -191,7 +191,8 @@ def _length(variant: Variant, key: RecordKey) -> Mapping[str, Any]:
     if not variant.trained:
         return {}
     profile = PROFILES[key.profile]
-    return {"preset": profile.preset, **profile.shorter}
+    shorter = {**profile.shorter, **variant.smoke} if key.profile == "smoke" else profile.shorter
+    return {"preset": profile.preset, **shorter}
 
 
 def _endmembers(variant: Variant, key: RecordKey) -> Mapping[str, int]:
