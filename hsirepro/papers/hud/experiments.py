@@ -7,7 +7,7 @@ a method on a scene with a seed, holds the numbers of all three.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from hsirepro.errors import ParameterError, suggest
@@ -135,7 +135,7 @@ class Variant:
     published: str | None = None
     endmembers: bool = False
     trained: bool = True
-    smoke: Mapping[str, object] = MappingProxyType({})
+    smoke: Mapping[str, object] = field(default_factory=dict)
 
 
 _SHORT_UNMIXING: Mapping[str, object] = MappingProxyType({"unmixing_iterations": 60})
