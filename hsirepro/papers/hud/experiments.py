@@ -84,6 +84,8 @@ class Profile:
         Rows and columns of a tile.
     minutes : str
         What to expect on two CPU cores, for the reader.
+    judging : int
+        Training steps of the classifier behind FID, precision and recall.
     """
 
     preset: str
@@ -92,6 +94,7 @@ class Profile:
     seeds: tuple[int, ...]
     size: int
     minutes: str
+    judging: int = 400
 
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
@@ -103,6 +106,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             (0,),
             16,
             "seconds, on the planted scene of 48 x 48 pixels",
+            judging=80,
         ),
         "quick": Profile("small", {}, 64, (0, 1, 2), SIZE, "some ten minutes a method, on a crop"),
         "paper": Profile("paper", {}, 256, (0, 1, 2), SIZE, "hours on a GPU"),

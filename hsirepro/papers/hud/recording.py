@@ -48,6 +48,8 @@ class Judge:
         Rows and columns of a tile.
     clusters : int
         How many, where there are no labels.
+    iterations : int
+        Training steps of the network.
     checkpoint : Path, optional
         Where the trained classifier is kept; all methods of a scene share it.
     device : str
@@ -60,6 +62,7 @@ class Judge:
         *,
         size: int,
         clusters: int,
+        iterations: int,
         checkpoint: Path | None = None,
         device: str = "cpu",
     ) -> None:
@@ -69,7 +72,12 @@ class Judge:
         given = clusters if labels is None else torch.from_numpy(labels)
         try:
             self.net = train_classifier(
-                self.image, given, size=size, checkpoint=checkpoint, device=device
+                self.image,
+                given,
+                size=size,
+                iterations=iterations,
+                checkpoint=checkpoint,
+                device=device,
             )
         except (ShapeError, ParameterError) as error:
             self.why_not = str(error).splitlines()[0]
