@@ -71,7 +71,7 @@ def report(threads: int, large: bool = False) -> None:
     # In turn, and the best of each, as other work on the machine only ever adds.
     taken = [
         (seconds(lambda: products(size)), seconds(lambda: fidelity(size, threads)))
-        for _ in range(1 if large else 3)
+        for _ in range(1 if large else 5)
     ]
     alone, whole = (min(times) for times in zip(*taken, strict=True))
     rate = 2e-9 * BANDS * tiles * TILE**2 * height * width / alone

@@ -23,7 +23,7 @@ place. They are a fair guess of materials and no ground truth, and ``labels_from
 References
 ----------
 .. [1] S. Shen, B. Pan, Z. Zhang, Z. Shi, "Hyperspectral image generation with unmixing guided
-   diffusion model", 2025, section IV-C.
+   diffusion model", arXiv:2506.02601, 2025, section IV-C.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def nearest_places(tiles: Tensor, scene: Tensor, reading: Reading) -> tuple[Tens
     -------
     similarity : Tensor, shape (n,), float64
     row, column : Tensor, shape (n,)
-        Of the block's upper left pixel; the first of equals.
+        Of the block's upper left pixel; one of them where several are equal.
     """
     n, _, h, w = tiles.shape
     _, H, W = scene.shape

@@ -13,9 +13,10 @@ where a point reaches to its k-th nearest neighbour in its own set, itself not c
 
 FID and IS are those of torchmetrics, given features instead of a network. Any network will do that
 knows the images; :func:`hsirepro.metrics.train_classifier` makes one per scene, as the
-Inception network of the originals has three bands and was made for photographs. All scores depend
-on the number of images, so it is part of every answer: few images make FID larger, and precision
-and recall jump in steps of one over it.
+Inception network of the originals has three bands and was made for photographs. FID has the squared
+unit of the features, which each network sets for itself: values from two networks do not compare.
+All scores depend on the number of images, so it is part of every answer: few images make FID
+larger, and precision and recall move in steps of one over it.
 
 References
 ----------
