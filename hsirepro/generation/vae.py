@@ -40,6 +40,7 @@ from hsirepro.generation.model import (
     Fitted,
     Generator,
     Samples,
+    channels_last,
     check_count,
     fixed_size,
     no_other_ways,
@@ -149,7 +150,7 @@ class VAE(Generator):
         super().__init__()
         self.size = size
         self.shape = {"bands": bands, "size": size, "width": width, "latent": latent}
-        self.net = AutoencoderNet(bands, size, width, latent)
+        self.net = channels_last(AutoencoderNet(bands, size, width, latent))
 
     @torch.no_grad()
     def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:

@@ -45,6 +45,7 @@ from hsirepro.generation.model import (
     Fitted,
     Generator,
     Samples,
+    channels_last,
     check_count,
     fixed_size,
     no_other_ways,
@@ -82,6 +83,8 @@ class WGANGPConfig(Length):
     """
 
     iterations: int = 1_000
+    batch: int = 8
+    learning_rate: float = 1e-3
     warm_up: int = 0
     clip_norm: float = math.inf
     average: float = 0.0
@@ -91,7 +94,7 @@ class WGANGPConfig(Length):
 
 
 PRESETS = {
-    "paper": WGANGPConfig(iterations=100_000, batch=64, width=128),
+    "paper": WGANGPConfig(iterations=100_000, batch=64, learning_rate=2e-4, width=128),
     "small": WGANGPConfig(),
 }
 
@@ -230,7 +233,7 @@ class WGANGP(Generator):
         super().__init__()
         self.size = size
         self.shape = {"bands": bands, "size": size, "width": width}
-        self.net = TileGenerator(bands, size, width)
+        self.net = channels_last(TileGenerator(bands, size, width))
 
     @torch.no_grad()
     def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:
@@ -294,7 +297,8 @@ def wgan_gp(
     config = settled(PRESETS, preset, settings, "WGAN-GP")
     fabric = launch(device, config.precision, seed)
     model = WGANGP(bands=patches.bands, size=patches.size, width=config.width)
-    critic = fabric.to_device(Critic(patches.bands, patches.size, config.width))
+    critic = channels_last(Critic(patches.bands, patches.size, config.width))
+    fabric.to_device(critic)
     fabric.to_device(model)
     net = model.net
     real = patches.mapped(lambda image: (2.0 * image.clamp(max=1.0) - 1.0).to(fabric.device))
