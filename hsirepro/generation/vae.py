@@ -27,6 +27,7 @@ References
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -71,7 +72,7 @@ class VAEConfig(Length):
 
 
 PRESETS = {
-    "paper": VAEConfig(iterations=50_000, batch=144),
+    "paper": VAEConfig(iterations=50_000, batch=144, warm_up=0, clip_norm=math.inf),
     "small": VAEConfig(),
 }
 

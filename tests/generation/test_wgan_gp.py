@@ -13,13 +13,12 @@ from hsirepro.generation import Patches
 from hsirepro.generation.wgan_gp import (
     PRESETS,
     WGANGP,
-    Critic,
-    TileGenerator,
-    doubled,
+    WGANGPConfig,
+    alternating,
     gradient_penalty,
-    halved,
     wgan_gp,
 )
+from hsirepro.generation.wgan_gp_net import Critic, TileGenerator, doubled, halved
 
 
 def weights(module: nn.Module) -> int:
@@ -152,6 +151,45 @@ def test_critic_learns_the_wasserstein_distance():
         (10.0 * gradient_penalty(critic, real, fake) - difference).backward()
         optimizer.step()
     assert float(difference.detach()) == pytest.approx(0.8 * 1.04, rel=1e-3)
+
+
+def test_each_of_the_two_learns_by_its_own_steps():
+    """The critic takes its steps and keeps no gradient; the generator gets one, and no step yet."""
+    torch.manual_seed(0)
+    net, critic = TileGenerator(7, 8, 4), Critic(7, 8, 4)
+    before = [weight.clone() for weight in net.parameters()]
+    optimizer = torch.optim.Adam(nn.ModuleList([net, critic]).parameters())
+    config = WGANGPConfig(batch=3, critic_steps=4)
+    alternating(net, critic, Patches([torch.rand(7, 12, 12)], 8), optimizer, config)()
+    assert all(weight.grad is None for weight in critic.parameters())
+    assert all(optimizer.state[weight]["step"] == 4 for weight in critic.parameters())
+    assert all(weight.grad is not None for weight in net.parameters())
+    assert all(weight not in optimizer.state for weight in net.parameters())
+    for weight, old in zip(net.parameters(), before, strict=True):
+        assert torch.equal(weight, old)
+
+
+def test_learning_rate_falls_to_nothing(monkeypatch):
+    """Linearly over the iterations, the same for both, without momentum in the first moment."""
+    seen = []
+    step = torch.optim.Adam.step
+
+    def noted(self, *args, **kwargs):
+        seen.append((self.param_groups[0]["lr"], self.param_groups[0]["betas"]))
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    spectrum = torch.linspace(0.1, 0.9, 7)
+    wgan_gp(constant(spectrum), iterations=4, batch=2, width=2, critic_steps=2, learning_rate=0.4)
+    rates, betas = zip(*seen, strict=True)
+    assert rates == pytest.approx([0.4] * 3 + [0.3] * 3 + [0.2] * 3 + [0.1] * 3)
+    assert set(betas) == {(0.0, 0.9)}
+
+
+def test_critic_without_steps_is_refused():
+    """A generator against a critic that never learns would follow its random start."""
+    with pytest.raises(ParameterError, match=r"critic_steps=0 leaves.*\n.*give 1 or more"):
+        wgan_gp(constant(torch.linspace(0.1, 0.9, 7)), critic_steps=0)
 
 
 def test_bright_values_are_cut():
