@@ -10,9 +10,9 @@ that one convolution makes of the colours C,
 
     X_k = X_0 + f_k(X_0, features of stage k - 1),        k = 1, 2, 3,
 
-the first stage on the four quarters of a tile, the second on its two halves, and the third on
-the whole at full resolution. Between stages the features are weighted by a mask that the image
-X_k gives, and those of the two earlier stages enter the next ones level by level. Layers and
+the first of which encodes the four quarters of a tile, the second its two halves, and the third
+works on the whole at full resolution. Between stages the features are weighted by a mask that the
+image X_k gives, and those of earlier stages enter the next ones level by level. Layers and
 widths are those of the variant for spectra in the toolbox of Cai et al. [2]_, 31 features, where
 nothing but the number of bands is changed; as there, the loss is the mean relative absolute
 error, here of all three stages as in [1]_,
@@ -46,7 +46,14 @@ import torch
 from torch import Tensor, nn
 
 from hsirepro.errors import ParameterError, WavelengthError
-from hsirepro.generation.model import Fitted, Generator, Samples, check_count, no_other_ways
+from hsirepro.generation.model import (
+    Fitted,
+    Generator,
+    Samples,
+    channels_last,
+    check_count,
+    no_other_ways,
+)
 from hsirepro.generation.mprnet_net import MPRNetwork
 from hsirepro.generation.patches import Patches
 from hsirepro.generation.training import Length, settled, train_averaged
@@ -72,7 +79,7 @@ class MPRNetConfig(Length):
 
     iterations: int = 1_000
     batch: int = 8
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     average: float = 0.0
     width: int = 16
 
@@ -161,7 +168,7 @@ class MPRNet(Generator):
             "width": width,
             "images": [list(sides) for sides in images],
         }
-        self.net = MPRNetwork(bands, width)
+        self.net = channels_last(MPRNetwork(bands, width))
         for index, (rows, columns) in enumerate(images):
             self.register_buffer(f"rgb_{index}", torch.zeros(3, rows, columns))
 

@@ -123,7 +123,7 @@ class FullResolution(nn.Module):
 
 
 class MPRNetwork(nn.Module):
-    """From RGB to spectra in three stages: on quarters, on halves and on the whole image.
+    """From RGB to spectra in three stages, which encode quarters, halves and the whole image.
 
     Parameters
     ----------

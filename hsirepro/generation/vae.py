@@ -27,6 +27,7 @@ References
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -40,6 +41,7 @@ from hsirepro.generation.model import (
     Fitted,
     Generator,
     Samples,
+    channels_last,
     check_count,
     fixed_size,
     no_other_ways,
@@ -70,7 +72,7 @@ class VAEConfig(Length):
 
 
 PRESETS = {
-    "paper": VAEConfig(iterations=50_000, batch=144),
+    "paper": VAEConfig(iterations=50_000, batch=144, warm_up=0, clip_norm=math.inf),
     "small": VAEConfig(),
 }
 
@@ -149,7 +151,7 @@ class VAE(Generator):
         super().__init__()
         self.size = size
         self.shape = {"bands": bands, "size": size, "width": width, "latent": latent}
-        self.net = AutoencoderNet(bands, size, width, latent)
+        self.net = channels_last(AutoencoderNet(bands, size, width, latent))
 
     @torch.no_grad()
     def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:

@@ -32,12 +32,13 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsirepro.errors import ParameterError
@@ -45,12 +46,14 @@ from hsirepro.generation.model import (
     Fitted,
     Generator,
     Samples,
+    channels_last,
     check_count,
     fixed_size,
     no_other_ways,
 )
 from hsirepro.generation.patches import Patches
 from hsirepro.generation.training import Length, rising_and_falling, settled
+from hsirepro.generation.wgan_gp_net import LATENT, Critic, TileGenerator
 from hsirepro.training import (
     TrainingRun,
     fingerprint_of,
@@ -60,7 +63,6 @@ from hsirepro.training import (
     train,
 )
 
-LATENT = 128  # numbers in z
 CHUNK = 64  # tiles drawn at once
 
 
@@ -82,6 +84,8 @@ class WGANGPConfig(Length):
     """
 
     iterations: int = 1_000
+    batch: int = 8
+    learning_rate: float = 1e-3
     warm_up: int = 0
     clip_norm: float = math.inf
     average: float = 0.0
@@ -89,111 +93,19 @@ class WGANGPConfig(Length):
     critic_steps: int = 5
     penalty: float = 10.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.critic_steps < 1:
+            raise ParameterError(
+                f"critic_steps={self.critic_steps} leaves the critic as it is.",
+                next_step="give 1 or more; the paper has 5",
+            )
+
 
 PRESETS = {
-    "paper": WGANGPConfig(iterations=100_000, batch=64, width=128),
+    "paper": WGANGPConfig(iterations=100_000, batch=64, learning_rate=2e-4, width=128),
     "small": WGANGPConfig(),
 }
-
-
-class Rising(nn.Module):
-    """A residual block that doubles the rows and columns."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(2))
-        self.first, self.second = _conv(width, width), _conv(width, width)
-        self.shortcut = nn.Conv2d(width, width, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return shape (B, width, 2h, 2w) of (B, width, h, w)."""
-        y = doubled(self.first, self.norms[0](x).relu())
-        y = self.second(self.norms[1](y).relu())
-        # A 1x1 convolution gives the same before as after the doubling, at a quarter of the cost.
-        summed: Tensor = y + F.interpolate(self.shortcut(x), scale_factor=2)
-        return summed
-
-
-class Falling(nn.Module):
-    """A residual block of the critic, which may halve the rows and columns."""
-
-    def __init__(self, channels: int, width: int, *, halve: bool, first: bool = False) -> None:
-        super().__init__()
-        self.halve, self.is_first = halve, first
-        self.first, self.second = _conv(channels, width), _conv(width, width)
-        self.shortcut = nn.Conv2d(channels, width, 1) if halve else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return shape (B, width, h/2, w/2), or (B, width, h, w), of (B, channels, h, w)."""
-        y = self.first(x if self.is_first else x.relu()).relu()
-        y = halved(self.second, y) if self.halve else self.second(y)
-        kept: Tensor = self.shortcut(F.avg_pool2d(x, 2) if self.halve else x)
-        return kept + y
-
-
-class TileGenerator(nn.Module):
-    """From noise, shape (B, 128), to tiles, shape (B, L, size, size), within [-1, 1]."""
-
-    def __init__(self, bands: int, size: int, width: int) -> None:
-        super().__init__()
-        self.start = nn.Linear(LATENT, 16 * width)
-        self.blocks = nn.Sequential(*[Rising(width) for _ in range(doublings(size))])
-        self.end = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), _conv(width, bands))
-
-    def forward(self, noise: Tensor) -> Tensor:
-        """Return tiles."""
-        x = self.start(noise).unflatten(1, (-1, 4, 4))
-        tiles: Tensor = self.end(self.blocks(x)).tanh()
-        return tiles
-
-
-class Critic(nn.Module):
-    """From tiles, shape (B, L, size, size), to one number each, shape (B,)."""
-
-    def __init__(self, bands: int, size: int, width: int) -> None:
-        super().__init__()
-        more = [Falling(width, width, halve=True) for _ in range(doublings(size) - 2)]
-        self.blocks = nn.Sequential(
-            Falling(bands, width, halve=True, first=True),
-            *more,
-            Falling(width, width, halve=False),
-            Falling(width, width, halve=False),
-        )
-        self.end = nn.Linear(width, 1)
-
-    def forward(self, tiles: Tensor) -> Tensor:
-        """Return what the critic makes of tiles."""
-        numbers: Tensor = self.end(self.blocks(tiles).relu().mean(dim=(2, 3)))
-        return numbers.squeeze(1)
-
-
-def doublings(size: int) -> int:
-    """Return k of size = 4 * 2^k.
-
-    Raises
-    ------
-    ParameterError
-        If k is no whole number, or less than 1.
-    """
-    k = round(math.log2(max(size, 8) / 4))
-    if size != 4 * 2**k:
-        raise ParameterError(
-            f"WGAN-GP cannot draw tiles of {size} x {size} pixels.",
-            next_step=f"fit it to patches of 8, 16, 32, 64 ..., such as {4 * 2**k}",
-        )
-    return k
-
-
-def halved(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """Return the 2x2 means of a 3x3 convolution: one 4x4 convolution, at under half the cost."""
-    kernel = F.avg_pool2d(F.pad(conv.weight, [1, 1, 1, 1]), 2, stride=1)
-    return F.conv2d(x, kernel, conv.bias, stride=2, padding=1)
-
-
-def doubled(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """Return the 3x3 convolution of an image of doubled pixels, by one transposed convolution."""
-    kernel = 4.0 * F.avg_pool2d(F.pad(conv.weight.flip(2, 3), [1, 1, 1, 1]), 2, stride=1)
-    return F.conv_transpose2d(x, kernel.transpose(0, 1), conv.bias, stride=2, padding=1)
 
 
 def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
@@ -230,7 +142,7 @@ class WGANGP(Generator):
         super().__init__()
         self.size = size
         self.shape = {"bands": bands, "size": size, "width": width}
-        self.net = TileGenerator(bands, size, width)
+        self.net = channels_last(TileGenerator(bands, size, width))
 
     @torch.no_grad()
     def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:
@@ -294,15 +206,16 @@ def wgan_gp(
     config = settled(PRESETS, preset, settings, "WGAN-GP")
     fabric = launch(device, config.precision, seed)
     model = WGANGP(bands=patches.bands, size=patches.size, width=config.width)
-    critic = fabric.to_device(Critic(patches.bands, patches.size, config.width))
+    critic = channels_last(Critic(patches.bands, patches.size, config.width))
     fabric.to_device(model)
+    fabric.to_device(critic)
     net = model.net
     real = patches.mapped(lambda image: (2.0 * image.clamp(max=1.0) - 1.0).to(fabric.device))
     average = moving_average(net, config.average)
-    weights = [list(net.parameters()), list(critic.parameters())]
     # One optimiser for both: it leaves alone what has no gradient.
+    both = nn.ModuleList([net, critic])
     optimizer = torch.optim.Adam(
-        [*weights[0], *weights[1]], lr=config.learning_rate, betas=(0.0, 0.9), fused=True
+        both.parameters(), lr=config.learning_rate, betas=(0.0, 0.9), fused=True
     )
     run = TrainingRun(
         nn.ModuleDict({"net": net, "critic": critic, "average": average}),
@@ -316,21 +229,56 @@ def wgan_gp(
         project=lambda: average.update_parameters(net),
     )
     net.train()
+    gradients = alternating(net, critic, real, optimizer, config, fabric.autocast)
+    curves = train(run, gradients, title="WGAN-GP", progress=progress)
+    net.load_state_dict(average.module.state_dict())
+    return Fitted(model.cpu().eval(), curves, config.plain(), run.earlier_s)
 
-    def noise(count: int) -> Tensor:
-        return torch.randn(count, LATENT).to(fabric.device)
+
+def alternating(
+    net: nn.Module,
+    critic: nn.Module,
+    real: Patches,
+    optimizer: torch.optim.Optimizer,
+    config: WGANGPConfig,
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> Callable[[], dict[str, Tensor]]:
+    """Return what does the critic's steps and leaves the gradients of the generator's step.
+
+    Parameters
+    ----------
+    net, critic : torch.nn.Module
+        From noise to tiles, and from tiles to numbers.
+    real : Patches
+        Tiles within [-1, 1].
+    optimizer : torch.optim.Optimizer
+        Of the weights of both.
+    config : WGANGPConfig
+    autocast : callable, optional
+        Gives the context that the networks run in.
+
+    Returns
+    -------
+    callable
+        Returns the two terms of L_D at the last step of the critic.
+    """
+    device = next(critic.parameters()).device
+
+    def generated(count: int) -> Tensor:
+        tiles: Tensor = net(torch.randn(count, LATENT).to(device))
+        return tiles
 
     def criticise() -> dict[str, Tensor]:
         tiles = real.draw(config.batch)
-        with fabric.autocast():
+        with autocast():
             with torch.no_grad():
-                fake = net(noise(config.batch)).float()
+                fake = generated(config.batch).float()
             # Both at once: the critic has no batch normalisation.
             of_fake, of_real = critic(torch.cat([fake, tiles])).float().chunk(2)
             penalty = config.penalty * gradient_penalty(critic, tiles, fake)
         terms = {"critic": of_fake.mean() - of_real.mean(), "penalty": penalty}
-        (terms["critic"] + terms["penalty"]).backward()
-        nn.utils.clip_grad_norm_(weights[1], config.clip_norm)
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(critic.parameters(), config.clip_norm)
         return {name: term.detach() for name, term in terms.items()}
 
     def gradients() -> dict[str, Tensor]:
@@ -338,21 +286,10 @@ def wgan_gp(
             terms = criticise()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        with fabric.autocast():
-            loss = -critic(net(noise(2 * config.batch))).float().mean()
-        loss.backward(inputs=weights[0])
-        nn.utils.clip_grad_norm_(weights[0], config.clip_norm)
+        with autocast():
+            loss = -critic(generated(2 * config.batch)).float().mean()
+        loss.backward(inputs=list(net.parameters()))  # and none for the critic
+        nn.utils.clip_grad_norm_(net.parameters(), config.clip_norm)
         return terms
 
-    curves = train(run, gradients, title="WGAN-GP", progress=progress)
-    net.load_state_dict(average.module.state_dict())
-    return Fitted(model.cpu().eval(), curves, config.plain(), run.earlier_s)
-
-
-def _conv(channels: int, width: int) -> nn.Conv2d:
-    """Return a 3x3 convolution with the initial weights of He et al., for ReLUs."""
-    conv = nn.Conv2d(channels, width, 3, padding=1)
-    nn.init.kaiming_uniform_(conv.weight, nonlinearity="relu")
-    assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
-    return conv
+    return gradients
