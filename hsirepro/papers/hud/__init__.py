@@ -13,6 +13,7 @@ from hsirepro.papers.hud.experiments import (
     condition_of,
     keys,
     scene_of,
+    settings_of,
 )
 from hsirepro.papers.hud.plan import asked, planned, scenes_here
 from hsirepro.papers.hud.run import Prepared, prepare, run_cell, scene_label
@@ -41,5 +42,6 @@ __all__ = [
     "scene_label",
     "scene_of",
     "scenes_here",
+    "settings_of",
     "unmixing_keys",
 ]

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from hsirepro.errors import ParameterError, suggest
+from hsirepro.generation.diffusion import Layout
 from hsirepro.params import Parameter
 from hsirepro.records import RecordKey
 
@@ -131,7 +133,7 @@ class Variant:
     trained : bool
         Whether the profile's preset and length apply.
     smoke : mapping
-        What else the smoke profile shortens.
+        What the smoke profile does otherwise than for all methods.
     """
 
     method: str
@@ -142,7 +144,16 @@ class Variant:
     smoke: Mapping[str, object] = field(default_factory=dict)
 
 
-_SHORT_UNMIXING: Mapping[str, object] = MappingProxyType({"unmixing_iterations": 60})
+# A smaller network learns more in a few seconds.
+_SHORT: Mapping[str, object] = MappingProxyType(
+    {
+        "iterations": 150,
+        "learning_rate": 3e-3,
+        "average": 0.95,
+        "layout": Layout((16, 32), groups=4),
+    }
+)
+_SHORT_UNMIXING: Mapping[str, object] = MappingProxyType({**_SHORT, "unmixing_iterations": 60})
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
@@ -155,9 +166,9 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         # The paper ran the authors' code.
         "unmixdiff": Variant("unmixdiff", {"version": "release"}, "UD", smoke=_SHORT_UNMIXING),
         "ubf": Variant("ubf", {"version": "release"}, "UBF", smoke=_SHORT_UNMIXING),
-        "hud": Variant("hud", {}, "HUD", endmembers=True),
-        "hud-raw": Variant("hud", {"scaling": "raw"}, endmembers=True),
-        "hud-linear": Variant("hud", {"encoder": "linear"}, endmembers=True),
+        "hud": Variant("hud", {}, "HUD", endmembers=True, smoke=_SHORT),
+        "hud-raw": Variant("hud", {"scaling": "raw"}, endmembers=True, smoke=_SHORT),
+        "hud-linear": Variant("hud", {"encoder": "linear"}, endmembers=True, smoke=_SHORT),
         "unmixdiff-repaired": Variant("unmixdiff", {"version": "repaired"}, smoke=_SHORT_UNMIXING),
         "ubf-repaired": Variant("ubf", {"version": "repaired"}, smoke=_SHORT_UNMIXING),
     }
@@ -205,6 +216,31 @@ def condition_of(profile: str, endmembers: int = 0) -> str:
     """
     size = PROFILES[profile].size
     return f"tiles={size}" + (f",endmembers={endmembers}" if endmembers else "")
+
+
+def settings_of(method: str, profile: str, endmembers: int) -> dict[str, Any]:
+    """Return what a row of the tables gives its method in a profile.
+
+    Parameters
+    ----------
+    method : str
+        A key of :data:`VARIANTS`.
+    profile : str
+        A key of :data:`PROFILES`.
+    endmembers : int
+        Of the scene.
+
+    Examples
+    --------
+    >>> settings_of("hud-raw", "paper", 9)
+    {'preset': 'paper', 'scaling': 'raw', 'endmembers': 9}
+    """
+    variant, plan = VARIANTS[method], PROFILES[profile]
+    length = {"preset": plan.preset, **plan.shorter} if variant.trained else {}
+    if profile == "smoke":
+        length |= variant.smoke
+    own = {"endmembers": endmembers} if variant.endmembers else {}
+    return {**length, **variant.settings, **own}
 
 
 def keys(

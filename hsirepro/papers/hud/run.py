@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from hsirepro.errors import ParameterError, WavelengthError
 from hsirepro.generation import METHODS, Patches
-from hsirepro.papers.hud.experiments import PROFILES, VARIANTS, Variant, scene_of
+from hsirepro.papers.hud.experiments import PROFILES, VARIANTS, scene_of, settings_of
 from hsirepro.papers.hud.recording import Judge, record_of
 from hsirepro.papers.hud.unmixing import UNMIXING, run_unmixing
 from hsirepro.papers.labels import record_name
@@ -145,18 +144,18 @@ def run_cell(
     check_device(device)
     if key.table == UNMIXING:
         return run_unmixing(key)
-    variant, profile = VARIANTS[key.method], PROFILES[key.profile]
+    profile = PROFILES[key.profile]
     ready = prepared or _prepared(key.scene)
     patches = ready.patches(profile.size)
-    settings = {**_length(variant, key), **variant.settings, **_endmembers(variant, key)}
+    endmembers = endmembers_of(key.condition) or scene_of(key.scene).endmembers
     with Meter() as meter:
-        fitted = METHODS[variant.method](
+        fitted = METHODS[VARIANTS[key.method].method](
             patches,
             seed=key.seed,
             device=device,
             progress=progress,
             checkpoint=checkpoint,
-            **settings,
+            **settings_of(key.method, key.profile, endmembers),
         )
         started = time.perf_counter()
         samples = fitted.model.sample(profile.count, seed=key.seed)
@@ -188,20 +187,6 @@ def run_cell(
     )
 
 
-def _length(variant: Variant, key: RecordKey) -> Mapping[str, Any]:
-    if not variant.trained:
-        return {}
-    profile = PROFILES[key.profile]
-    shorter = {**profile.shorter, **variant.smoke} if key.profile == "smoke" else profile.shorter
-    return {"preset": profile.preset, **shorter}
-
-
-def _endmembers(variant: Variant, key: RecordKey) -> Mapping[str, int]:
-    if not variant.endmembers:
-        return {}
-    return {"endmembers": endmembers_of(key.condition) or scene_of(key.scene).endmembers}
-
-
 def endmembers_of(condition: str) -> int:
     """Return the number of endmembers of a record condition; 0 where it is the scene's.
 
@@ -215,8 +200,6 @@ def endmembers_of(condition: str) -> int:
     >>> endmembers_of("tiles=32"), endmembers_of("tiles=32,endmembers=4")
     (0, 4)
     """
-    import re
-
     match = re.fullmatch(r"tiles=[0-9]+(?:,endmembers=([0-9]+))?", condition)
     if match is None:
         raise ParameterError(
