@@ -13,9 +13,11 @@ from hsirepro.generation.hud import HUD, hud
 from hsirepro.generation.model import Fitted, Generator, Samples
 from hsirepro.generation.mprnet import MPRNet, mprnet
 from hsirepro.generation.nulls import (
+    NullFlat,
     NullMixtures,
     NullShuffled,
     NullTiles,
+    null_flat,
     null_mixtures,
     null_shuffled,
     null_tiles,
@@ -32,6 +34,7 @@ METHODS: dict[str, Callable[..., Fitted]] = {
     "null-tiles": null_tiles,
     "null-shuffled": null_shuffled,
     "null-mixtures": null_mixtures,
+    "null-flat": null_flat,
     "wgan-gp": wgan_gp,
     "vae": vae,
     "mprnet": mprnet,
@@ -45,6 +48,7 @@ MODELS: dict[str, type[Generator]] = {
     "null-tiles": NullTiles,
     "null-shuffled": NullShuffled,
     "null-mixtures": NullMixtures,
+    "null-flat": NullFlat,
     "wgan-gp": WGANGP,
     "vae": VAE,
     "mprnet": MPRNet,

@@ -6,6 +6,8 @@
 ``null-mixtures``   random points of the simplex, mixed by the scene's endmembers, each pixel on
                     its own: obeys the mixing model, and has neither the scene's abundances nor
                     structure
+``null-flat``       one grey everywhere, of the scene's mean level: no spectrum, no structure, no
+                    variety
 ==================  ==========================================================================
 
 A metric on which a null beats the methods does not measure what the methods are for.
@@ -84,6 +86,26 @@ class NullMixtures(Generator):
         return Samples(torch.einsum("lp,bphw->blhw", self.endmembers, abundances), abundances)
 
 
+class NullFlat(Generator):
+    """One grey, the same in all bands and all pixels."""
+
+    level: Tensor
+
+    def __init__(self, *, size: int, bands: int) -> None:
+        super().__init__()
+        self.shape = {"size": size, "bands": bands}
+        self.size, self.bands = size, bands
+        self.net = nn.Identity()
+        self.register_buffer("level", torch.zeros(()))
+
+    def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:
+        """Fill tiles with the level; see :class:`Generator`."""
+        _no_ways(how)
+        check_count(count)
+        side = size or self.size
+        return Samples(self.level.expand(count, self.bands, side, side).clone())
+
+
 def null_tiles(
     patches: Patches,
     *,
@@ -133,6 +155,20 @@ def null_mixtures(
     model = NullMixtures(size=patches.size, bands=patches.bands, endmembers=endmembers)
     model.endmembers.copy_(found)
     return Fitted(model, settings={"endmembers": endmembers})
+
+
+def null_flat(
+    patches: Patches,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: bool = False,
+    checkpoint: Path | None = None,
+) -> Fitted:
+    """Keep the mean of all values; only ``patches`` matters."""
+    model = NullFlat(size=patches.size, bands=patches.bands)
+    model.level.copy_(patches.pixels().mean())
+    return Fitted(model)
 
 
 def _keep(kind: type[NullTiles], patches: Patches) -> Fitted:

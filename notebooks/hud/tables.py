@@ -55,7 +55,7 @@ from hsirepro.scenes import CATALOGUE
 SCHEMA = {
     **PARAMETERS,
     "methods": Parameter(
-        "str", "null-tiles, null-mixtures, hud", "rows to run, with commas"
+        "str", "null-tiles, null-mixtures, null-flat, hud", "rows to run, with commas"
     ),
 }
 
@@ -76,7 +76,7 @@ endmembers = 0  # number of endmembers; 0 takes the paper's for the scene
 profile = "smoke"  # smoke (seconds), quick (some ten minutes), paper (GPU)
 seed = 0  # random seed; same seed, same machine, same numbers
 device = "cpu"  # where to train: cpu, cuda, or auto for the best here
-methods = "null-tiles, null-mixtures, hud"  # what to run, of the rows below
+methods = "null-tiles, null-mixtures, null-flat, hud"  # what to run, of the rows below
 
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
@@ -100,10 +100,10 @@ plot_scene(prepared.cube)
 # ## Run
 #
 # One cell is one method on this scene: it learns from random tiles, draws new ones, and they are
-# judged by every metric. Three of the rows are *null models*, which nobody would call generators:
-# `null-tiles` copies real tiles, `null-shuffled` puts real pixels in random places, and
-# `null-mixtures` draws every pixel as a random mixture of the endmembers. A metric on which they do
-# well does not measure what a generator is for.
+# judged by every metric. Four of the rows are *null models*, which nobody would call generators:
+# `null-tiles` copies real tiles, `null-shuffled` puts real pixels in random places, `null-mixtures`
+# draws every pixel as a random mixture of the endmembers, and `null-flat` is one grey everywhere. A
+# metric on which they do well does not measure what a generator is for.
 
 # %% tags=["remove-stderr"]
 label = scene_label(p["scene"], prepared)

@@ -10,7 +10,7 @@ import torch
 from hsirepro.errors import ParameterError
 from hsirepro.generation import METHODS, Patches
 
-NULLS = ("null-tiles", "null-shuffled", "null-mixtures")
+NULLS = ("null-tiles", "null-shuffled", "null-mixtures", "null-flat")
 
 
 def scene() -> torch.Tensor:
@@ -55,6 +55,13 @@ def test_mixtures_lie_on_the_simplex_and_are_uniform() -> None:
     assert torch.allclose(means, torch.full((3,), 1 / 3), atol=0.02)
     # Uniform on a simplex of three corners: the variance of a share is 1 / 18.
     assert float(samples.abundances.var()) == pytest.approx(1 / 18, rel=0.05)
+
+
+def test_flat_tiles_are_one_grey_of_the_mean_level() -> None:
+    """No band and no pixel differs from another."""
+    tiles = drawn("null-flat").tiles
+    assert torch.equal(tiles, tiles[0, 0, 0, 0].expand(tiles.shape))
+    assert float(tiles[0, 0, 0, 0]) == pytest.approx(float(scene().mean()), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", NULLS)

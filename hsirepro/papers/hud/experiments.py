@@ -160,6 +160,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "null-tiles": Variant("null-tiles", {}, trained=False),
         "null-shuffled": Variant("null-shuffled", {}, trained=False),
         "null-mixtures": Variant("null-mixtures", {}, endmembers=True, trained=False),
+        "null-flat": Variant("null-flat", {}, trained=False),
         "wgan-gp": Variant("wgan-gp", {}, "GAN"),
         "vae": Variant("vae", {}, "VAE"),
         "mprnet": Variant("mprnet", {}, "MPRNet"),
@@ -173,7 +174,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "ubf-repaired": Variant("ubf", {"version": "repaired"}, smoke=_SHORT_UNMIXING),
     }
 )
-NULLS = ("null-tiles", "null-shuffled", "null-mixtures")
+NULLS = ("null-tiles", "null-shuffled", "null-mixtures", "null-flat")
 TABLE_METHODS = tuple(name for name, variant in VARIANTS.items() if variant.published)
 """The rows that the paper's tables have."""
 
