@@ -30,7 +30,7 @@ Reading = Literal["pixelwise", "block"]
 READINGS = ("pixelwise", "block")
 
 _WINDOW = 128  # least side of a window, where the scene has as many pixels
-_HELD = 2**26  # bytes of the spectra of one set of tiles times one set of windows
+_HELD = 2**25  # bytes of the spectra of one set of tiles times one set of windows
 
 
 def nearest_places(tiles: Tensor, scene: Tensor, reading: Reading) -> tuple[Tensor, Tensor, Tensor]:
@@ -122,7 +122,7 @@ def _products(
         device=mine.energy.device,
     )
     everything = slice(None)
-    for bands in _parts(theirs.bands, max(1, max(total.shape[1:]) // 2)):
+    for bands in _parts(theirs.bands, max(1, max(total.shape[1:]) // 4)):
         cut = [
             theirs.part(bands, slice(y, y + window[0]), slice(x, x + window[1])) for y, x in corners
         ]
