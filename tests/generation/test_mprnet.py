@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hsirepro.errors import ParameterError, WavelengthError
+from hsirepro.errors import ParameterError, RecordError, WavelengthError
 from hsirepro.generation import Patches
 from hsirepro.generation.mprnet import PRESETS, MPRNet, mprnet, relative_error, rgb_bands
 from hsirepro.generation.mprnet_net import MPRNetwork
@@ -50,14 +50,30 @@ def test_the_first_image_is_made_of_halves():
     assert changes[2].min() > 0.0
 
 
-def test_encoders_see_quarters_and_halves():
-    """The first stage encodes four parts of every tile, the second two."""
+def test_features_of_a_part_are_where_the_part_is():
+    """Quarters and halves are encoded apart, and joined as they were cut, at every level."""
+    torch.manual_seed(0)
     net = MPRNetwork(7, 3)
-    seen = []
-    net.encoders[0].register_forward_hook(lambda module, given, found: seen.append(given[0].shape))
-    net.encoders[1].register_forward_hook(lambda module, given, found: seen.append(given[0].shape))
-    net(torch.rand(5, 3, 16, 24))
-    assert seen == [(20, 3, 8, 12), (10, 3, 8, 24)]
+    shapes, joined = [], []
+    for encoder, decoder in zip(net.encoders, net.decoders, strict=True):
+        encoder.register_forward_hook(lambda module, given, found: shapes.append(given[0].shape))
+        decoder.register_forward_pre_hook(lambda module, given: joined.append(given[0]))
+    one = torch.rand(1, 3, 16, 24)
+    other = one.clone()
+    other[:, :, :4, :4] += 0.5  # in the upper left quarter
+    with torch.no_grad():
+        net(one), net(other)
+    assert shapes == [(4, 3, 8, 12), (2, 3, 8, 24)] * 2
+    for level, (a, b) in enumerate(zip(joined[0], joined[2], strict=True)):
+        upper, lower = (a - b).abs().amax(dim=1)
+        middle = 12 // 2**level
+        assert upper[:, :middle].min() > 0.0
+        assert upper[:, middle:].max() == lower.max() == 0.0
+    for level, (a, b) in enumerate(zip(joined[1], joined[3], strict=True)):
+        change = (a - b).abs().amax(dim=1)[0]
+        middle = 8 // 2**level
+        assert change[:middle].min() > 0.0
+        assert change[middle:].max() == 0.0
 
 
 def test_relative_error_of_a_dark_pixel_has_a_floor():
@@ -86,6 +102,15 @@ def test_scene_without_colours_is_refused(nm, text):
         mprnet(Patches([torch.rand(7, 16, 16)], 8, nm), iterations=1)
     assert str(caught.value).startswith((f"MPRNet {text}", text))
     assert "next step" in str(caught.value)
+
+
+def test_other_wavelengths_are_another_run(tmp_path):
+    """The same pixels with other colours are learned anew."""
+    state, image = tmp_path / "state.ckpt", torch.rand(7, 9, 9)
+    short = {"iterations": 1, "batch": 1, "width": 2, "checkpoint": state}
+    mprnet(Patches([image], 8, NM), **short)
+    with pytest.raises(RecordError, match="belongs to another run"):
+        mprnet(Patches([image], 8, NM[::-1]), **short)
 
 
 @pytest.mark.parametrize(("size", "nearest"), [(4, 8), (12, 16), (30, 32), (33, 32)])

@@ -177,9 +177,10 @@ def test_resumed_is_uninterrupted(name, tmp_path, monkeypatch):
 def test_checkpoint_of_another_run_is_refused(name, tmp_path):
     """Another scene or another size of tiles is another run, even with the same settings."""
     state = tmp_path / "state.ckpt"
-    fit(name, checkpoint=state)
-    brighter = [1.1 * image for image in planted()]
-    for patches in (Patches(brighter, SIZE, NM), Patches(planted(((24, 20), (16, 17))), 16, NM)):
+    images = planted(((24, 20), (16, 17)))
+    fit(name, Patches(images, SIZE, NM), checkpoint=state)
+    brighter = [1.1 * image for image in images]
+    for patches in (Patches(brighter, SIZE, NM), Patches(images, 2 * SIZE, NM)):
         with pytest.raises(RecordError, match="belongs to another run"):
             fit(name, patches, checkpoint=state)
 
