@@ -55,7 +55,9 @@ from hsirepro.scenes import CATALOGUE
 SCHEMA = {
     **PARAMETERS,
     "methods": Parameter(
-        "str", "null-tiles, null-mixtures, null-flat, hud", "rows to run, with commas"
+        "str",
+        "null-tiles, null-mixtures, null-flat, hud",
+        "rows to run, with commas",
     ),
 }
 

@@ -92,7 +92,9 @@ def test_the_judge_is_trained_once(records, planted, tmp_path):
 
 def test_a_scene_too_small_for_a_classifier_has_no_fid(planted):
     """FID and the inception score are left out, with the reason."""
-    judge = Judge(planted.cube.isel(y=slice(0, 20), x=slice(0, 24)), None, size=16, clusters=5, iterations=1)
+    judge = Judge(
+        planted.cube.isel(y=slice(0, 20), x=slice(0, 24)), None, size=16, clusters=5, iterations=1
+    )
     assert judge.net is None
     assert judge.why_not
     tiles = torch.rand(2, 60, 16, 16)
