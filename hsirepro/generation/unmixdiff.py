@@ -20,9 +20,11 @@ draw with
 abundances      clamped and scaled to sum one    as drawn
 ==============  ===============================  ============================================
 
-The third moves the level of every spectrum: where abundances sum to one, Y becomes
-(Y - min E) / (max E - min E). The paper prints a softmax for the drawn abundances; shares within
-[0, 1] would come out of it nearly even, none more than e times another, so they are scaled.
+The second loses the light of the scene, and the third moves the level of every spectrum: where
+abundances sum to one, Y becomes (Y - min E) / (max E - min E). MSF-Diff prints a softmax for the
+drawn abundances; shares within [0, 1] would come out of it nearly even, none more than e times
+another, so they are clamped and scaled. Endmembers as learned may be negative in some bands, and
+so may tiles be whose abundances are not those of the scene.
 
 The settings of ``paper`` are the released ones but for these. The U-Net is meant for tiles of
 256 x 256; for 32 x 32 the first three of its five levels stay (widths 64, 128, 256; the two of
@@ -30,8 +32,9 @@ The settings of ``paper`` are the released ones but for these. The U-Net is mean
 has it, not orthogonal; every tile of a batch has a step of its own, gradients are cut at norm 1,
 and sigma_t^2 = beta_t. Millions of steps on 8 tiles of 256 x 256 are beyond us: the diffusion
 takes as many steps and tiles as HUD's, and the autoencoder sees as many pixels as in 40 epochs of
-Chikusei. ``small`` trains the diffusion as HUD's ``small`` does, moving average included, so that
-the methods differ in what they learn and not in how long.
+Chikusei. ``small`` has an autoencoder of one group of one pair, and trains the diffusion as HUD's
+``small`` does, moving average included, so that the methods differ in what they learn and not in
+how long.
 
 References
 ----------
@@ -90,9 +93,9 @@ class UnmixDiffConfig(Length):
     endmembers: int = 5
     version: Version = "repaired"
     unmixing: SceneUnmixing = field(
-        default_factory=lambda: SceneUnmixing((16, 32, 16), 1, batch=4, learning_rate=1e-3)
+        default_factory=lambda: SceneUnmixing((16,), blocks=1, batch=4, learning_rate=2e-3)
     )
-    unmixing_iterations: int = 1_500
+    unmixing_iterations: int = 2_000
     layout: Layout = field(default_factory=Layout)
     schedule: Schedule = field(default_factory=lambda: Schedule(2000, 1e-6, 1e-2, levels=True))
 
