@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -81,7 +81,9 @@ def run(
         str, typer.Option(help="Table, or study such as fig-5; the scene's table if not given.")
     ] = "",
     scene: Annotated[str, typer.Option(help="Catalogue name of the scene.")] = "planted",
-    condition: Annotated[str, typer.Option(help="Such as sigma=0.5.")] = "sigma=0.5",
+    condition: Annotated[
+        str, typer.Option(help="Such as sigma=0.5; the paper's first if not given.")
+    ] = "",
     method: Annotated[
         list[str] | None, typer.Option(help="Repeat for several; all if none.")
     ] = None,
@@ -97,21 +99,13 @@ def run(
 
     A run that was cut off goes on from its last checkpoint.
     """
-    _check_paper(paper)
+    folder = _paper(paper)
     from hsirepro.errors import ParameterError
     from hsirepro.papers.cells import fill
-    from hsirepro.papers.hyconet import (
-        PARAMETERS,
-        cells,
-        ratio_of,
-        run_cell,
-        sigma_of,
-        table_of,
-    )
     from hsirepro.records import RecordStore
     from hsirepro.scenes import CATALOGUE
 
-    PARAMETERS["device"].check("device", device)
+    folder.PARAMETERS["device"].check("device", device)
     if scene not in CATALOGUE and Path(scene).exists():
         raise ParameterError(
             f"hsirepro run takes scenes of the catalogue, and {scene!r} is none.",
@@ -119,18 +113,10 @@ def run(
             f"-p scene {scene}",
         )
     CATALOGUE[scene]  # or an error with the nearest names
-    wanted = cells(
-        table or table_of(scene),
-        scene,
-        sigma_of(condition),
-        profile,
-        method,
-        seed,
-        ratio_of(condition),
-    )
+    wanted = folder.asked(table, scene, condition, profile, method, seed)
     records = fill(
         wanted,
-        lambda key, checkpoint: run_cell(
+        lambda key, checkpoint: folder.run_cell(
             key, device=device, checkpoint=checkpoint, progress=True, pictures=pictures or None
         ),
         store=RecordStore(),
@@ -165,13 +151,12 @@ def sweep(
 
     It may be cut off at any moment and called again.
     """
-    _check_paper(paper)
+    folder = _paper(paper)
     from hsirepro.papers import sweep as many
-    from hsirepro.papers.hyconet import PARAMETERS, planned, run_cell, scenes_here
     from hsirepro.records import RecordStore
 
-    PARAMETERS["device"].check("device", device)
-    store, plan = RecordStore(), planned(profile, scenes_here())
+    folder.PARAMETERS["device"].check("device", device)
+    store, plan = RecordStore(), folder.planned(profile, folder.scenes_here())
     for field, names in (("table", table), ("scene", scene), ("method", method)):
         known = {getattr(key, field) for key in plan}
         for name in names or ():
@@ -181,7 +166,9 @@ def sweep(
         for key in many.missing(plan, store):
             typer.echo(str(key))
         return
-    failures = many.sweep(plan, run_cell, store=store, device=device, jobs=jobs, say=typer.echo)
+    failures = many.sweep(
+        plan, folder.run_cell, store=store, device=device, jobs=jobs, say=typer.echo
+    )
     if failures:
         raise typer.Exit(1)
 
@@ -240,12 +227,16 @@ def _say_if_missing(folder: Path) -> None:
         typer.echo(f"There is no folder of records {folder} yet.", err=True)
 
 
-def _check_paper(name: str) -> None:
+def _paper(name: str) -> Any:
+    """Return the folder of a paper: its plan, and what fills a cell of it."""
+    from importlib import import_module
+
     from hsirepro.errors import ParameterError, suggest
     from hsirepro.papers.published import papers
 
     if name not in papers():
         raise ParameterError(f"There is no paper {name!r} here.", hint=suggest(name, papers()))
+    return import_module(f"hsirepro.papers.{name.replace('-', '_')}")
 
 
 def _check_known(field: str, name: str, known: set[str]) -> None:

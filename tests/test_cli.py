@@ -90,7 +90,7 @@ def test_slips_end_a_process_with_code_2():
     ("words", "text"),
     [
         ("run hyconett", "There is no paper 'hyconett' here.\n  hint  did you mean 'hyconet'?"),
-        ("run zzz", "There is no paper 'zzz' here.\n  hint  one of: hyconet"),
+        ("run zzz", "There is no paper 'zzz' here.\n  hint  one of: hud, hyconet"),
         ("run hyconet --scene planed", "no scene 'planed' in the catalogue.\n  nearest    did you"),
         ("run hyconet --scene no/such.hdr", "no/such.hdr"),
         ("run hyconet --method hyconett", "no method 'hyconett'.\n  hint  did you mean 'hyconet'"),

@@ -16,12 +16,17 @@ and going back from pure noise, step by step, draws a new map:
 That is the ancestral sampler, of T steps. The same network also serves solvers of the equivalent
 differential equation, which need tens of them: DDIM [2]_ and DPM-Solver++ [3]_.
 
+SR3 [4]_ tells the network the noise level sqrt(abar) in place of the step t, and in training
+draws it evenly between those of steps t - 1 and t, with abar_0 = 1.
+
 References
 ----------
 .. [1] J. Ho, A. Jain, P. Abbeel, "Denoising diffusion probabilistic models", NeurIPS, 2020.
 .. [2] J. Song, C. Meng, S. Ermon, "Denoising diffusion implicit models", ICLR, 2021.
 .. [3] C. Lu et al., "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic
    models", arXiv:2211.01095, 2022.
+.. [4] C. Saharia et al., "Image super-resolution via iterative refinement", IEEE Trans. Pattern
+   Anal. Mach. Intell. 45(4), 2023, algorithm 1.
 """
 
 from __future__ import annotations
@@ -49,11 +54,14 @@ class Schedule:
         Number T.
     first, last : float
         beta_1 and beta_T.
+    levels : bool
+        Tell the network the noise level sqrt(abar_t), as SR3 does, and not t.
     """
 
     steps: int = 1000
     first: float = 1e-4
     last: float = 2e-2
+    levels: bool = False
 
     def scheduler(self, solver: Solver = "ancestral", *, clip: bool = False) -> Any:
         """Return the library's scheduler of a sampler.
@@ -88,7 +96,9 @@ class Schedule:
         if solver == "ddim":
             return DDIMScheduler(**betas, clip_sample=clip, timestep_spacing="trailing")
         # Steps of equal log signal-to-noise ratio: few steps then miss neither end.
-        return DPMSolverMultistepScheduler(**betas, use_lu_lambdas=True, final_sigmas_type="zero")
+        return DPMSolverMultistepScheduler(
+            **betas, use_lu_lambdas=True, final_sigmas_type="zero", thresholding=clip
+        )
 
 
 @dataclass(frozen=True)
@@ -160,8 +170,15 @@ class Layout:
 CIFAR = Layout((128, 256, 256, 256), blocks=2, attention=(1,), groups=32, dropout=0.1)
 
 
-def noise_loss(net: nn.Module, clean: Tensor, scheduler: Any) -> Tensor:
-    """Return the mean squared error of the predicted noise at random steps.
+def noise_loss(
+    net: nn.Module,
+    clean: Tensor,
+    scheduler: Any,
+    *,
+    levels: bool = False,
+    absolute: bool = False,
+) -> Tensor:
+    """Return the mean error of the predicted noise at random steps.
 
     Parameters
     ----------
@@ -171,18 +188,34 @@ def noise_loss(net: nn.Module, clean: Tensor, scheduler: Any) -> Tensor:
         Maps Z_0.
     scheduler
         As :meth:`Schedule.scheduler` makes it.
+    levels : bool
+        The schedule's.
+    absolute : bool
+        Take absolute differences and not their squares.
 
     Returns
     -------
     Tensor, shape ()
     """
     # Drawn on the CPU, whose generator the checkpoint keeps, whatever the device.
-    steps = torch.randint(scheduler.config.num_train_timesteps, (len(clean),))
+    told = torch.randint(scheduler.config.num_train_timesteps, (len(clean),))
     noise = torch.randn(clean.shape).to(clean)
-    noisy = scheduler.add_noise(clean, noise, steps.to(clean.device))
-    noisy = noisy.contiguous(memory_format=torch.channels_last)
-    predicted: Tensor = net(noisy, steps.to(clean.device)).sample
-    return (predicted.float() - noise).square().mean()
+    if levels:
+        told = _between(scheduler.alphas_cumprod.cpu().sqrt(), told).to(clean.device)
+        level = told[:, None, None, None]
+        noisy = level * clean + (1.0 - level.square()).sqrt() * noise
+    else:
+        told = told.to(clean.device)
+        noisy = scheduler.add_noise(clean, noise, told)
+    predicted: Tensor = net(noisy.contiguous(memory_format=torch.channels_last), told).sample
+    difference = predicted.float() - noise
+    return difference.abs().mean() if absolute else difference.square().mean()
+
+
+def _between(levels: Tensor, steps: Tensor) -> Tensor:
+    """Return noise levels drawn between those of the steps (from 0) and of the steps before."""
+    before = torch.cat([torch.ones(1), levels])
+    return torch.lerp(before[steps], levels[steps], torch.rand(len(steps)))
 
 
 @torch.no_grad()
@@ -239,7 +272,8 @@ def draw(
         scheduler.set_timesteps(steps)
         how = {} if solver == "dpm-solver++" else {"generator": generator}
         for step in scheduler.timesteps:
-            noise = net(maps, step.to(device)).sample
+            told = scheduler.alphas_cumprod[step].sqrt() if schedule.levels else step
+            noise = net(maps, told.to(device)).sample
             maps = scheduler.step(noise, step, maps, **how).prev_sample
         parts.append(maps.cpu())
     net.train(was_training)

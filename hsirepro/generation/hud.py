@@ -94,8 +94,8 @@ def unconstrain(abundances: Tensor) -> Tensor:
     Examples
     --------
     >>> shares = torch.tensor([0.25, 0.75, 0.0]).reshape(3, 1, 1)
-    >>> constrain(unconstrain(shares)).flatten()
-    tensor([0.2500, 0.7499, 0.0001])
+    >>> [round(float(share), 4) for share in constrain(unconstrain(shares)).flatten()]
+    [0.25, 0.7499, 0.0001]
     """
     p = abundances.shape[-3]
     return (abundances + math.exp(-math.log(p) - FLOOR)).log()
@@ -175,6 +175,12 @@ class HUD(Generator):
         abundances = constrain(scaled)
         endmembers = self.autoencoder.endmembers.cpu()
         return Samples(torch.einsum("lp,bphw->blhw", endmembers, abundances), abundances)
+
+
+def projection_loss(model: HUD, image: Tensor) -> float:
+    """Return the largest change of an abundance of an image by eq. 4 and back, shape (L, H, W)."""
+    abundances = model.autoencoder.encode(image)
+    return float((constrain(unconstrain(abundances)) - abundances).abs().max())
 
 
 @own_randomness()

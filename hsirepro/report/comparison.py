@@ -126,16 +126,19 @@ def sample(metric: str, records: Sequence[Record]) -> Sample | None:
     return Sample(float(values.mean()), spread, int(values.size))
 
 
-def printed_rows(paper: str, table: str, condition: str, metrics: Sequence[str]) -> pd.DataFrame:
-    """Return the rows that ``paper`` prints in one table under one condition.
+def printed_rows(
+    paper: str, table: str, condition: str, metrics: Sequence[str], dataset: str | None = None
+) -> pd.DataFrame:
+    """Return the rows that ``paper`` prints in one table under one condition, for one scene.
 
     Raises
     ------
     ParameterError
-        If the paper has no such table, condition or metric.
+        If the paper has no such table, condition, metric or scene.
     """
     rows = published(paper)
     asked = {"table": [table], "condition": [condition], "metric": list(metrics)}
+    asked |= {"dataset": [dataset]} if dataset else {}
     for column, values in asked.items():
         known = sorted(set(rows[column]))
         for value in values:

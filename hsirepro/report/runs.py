@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,11 @@ class RunTable:
         return render.markdown(self.layout)
 
 
-def run_table(records: Sequence[Record], caption: str = "") -> RunTable:
+def run_table(
+    records: Sequence[Record],
+    caption: str = "",
+    columns: Mapping[str, tuple[str, str]] | None = None,
+) -> RunTable:
     """Set the metrics of records side by side, one row each.
 
     Parameters
@@ -45,6 +49,9 @@ def run_table(records: Sequence[Record], caption: str = "") -> RunTable:
         Of one paper, scene and profile.
     caption : str
         By default, paper, scene, condition and profile.
+    columns : mapping of str to (unit, better), optional
+        Metrics to show; those of the paper's preset by default. A record that lacks one has a
+        dash.
 
     Returns
     -------
@@ -63,17 +70,18 @@ def run_table(records: Sequence[Record], caption: str = "") -> RunTable:
             next_step="give records of one paper, scene, condition and profile",
         )
     paper, scene, condition, profile = places.pop()
-    measures = PRESETS[paper].measures
+    if columns is None:
+        columns = {name: (m.unit, m.better) for name, m in PRESETS[paper].measures.items()}
     units = {"": "", "degree": " (°)"}
     head = [
-        name + units.get(measure.unit, f" ({measure.unit})") + f" {ARROWS[measure.better]}"
-        for name, measure in measures.items()
+        name + units.get(unit, f" ({unit})") + f" {ARROWS[better]}"
+        for name, (unit, better) in columns.items()
     ]
     rows = [
         [
             record.key.method,
             str(record.key.seed),
-            *(f"{record.metrics[name]:.3f}" for name in measures),
+            *(f"{record.metrics[n]:.3f}" if n in record.metrics else "—" for n in columns),
             f"{record.provenance['wall_time_s']:.1f}",
         ]
         for record in records

@@ -101,6 +101,8 @@ def comparison_table(
     published_names: Mapping[str, str | None] | None = None,
     published_condition: str | None = None,
     scene_title: str | None = None,
+    dataset: str | None = None,
+    recorded_in: str | None = None,
 ) -> ComparisonTable:
     """Set our records beside a table of a paper.
 
@@ -125,6 +127,10 @@ def comparison_table(
         The paper's name of ``condition``, where it differs.
     scene_title : str, optional
         How the notes call a stand-in scene, with its size; ``scene`` by default.
+    dataset : str, optional
+        The paper's scene to compare with, where the table has several.
+    recorded_in : str, optional
+        The table that our records are kept under, where it is not ``table``.
 
     Returns
     -------
@@ -136,9 +142,9 @@ def comparison_table(
         If the paper has no such table, condition or metric, if a method is unknown, if a record
         is given twice, or if ``build`` mixes runs.
     """
-    printed = printed_rows(paper, table, published_condition or condition, metrics)
+    printed = printed_rows(paper, table, published_condition or condition, metrics, dataset)
     dataset = str(printed.dataset.iloc[0])
-    place = (paper, table, scene, condition)
+    place = (paper, recorded_in or table, scene, condition)
     ours = [r for r in records if (r.key.paper, r.key.table, r.key.scene, r.key.condition) == place]
     cells = Cells(place, published_names or {}, printed, ours, list(build))
     cells.check(methods)

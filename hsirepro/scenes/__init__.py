@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from hsirepro.scenes.locate import data_folders, fetch, scene_table, verify
     from hsirepro.scenes.open import open_scene
+    from hsirepro.scenes.references import Reference, reference_unmixing
     from hsirepro.scenes.simulate import PlantedScene
 
 _HOMES = {
@@ -45,6 +46,8 @@ _HOMES = {
     "scene_table": "locate",
     "verify": "locate",
     "open_scene": "open",
+    "Reference": "references",
+    "reference_unmixing": "references",
     "PlantedScene": "simulate",
 }
 
@@ -65,6 +68,8 @@ __all__ = [  # noqa: RUF022 - in the order of _HOMES
     "scene_table",
     "verify",
     "open_scene",
+    "Reference",
+    "reference_unmixing",
     "PlantedScene",
 ]
 

@@ -89,6 +89,23 @@ class PaperChoice:
 
 
 @dataclass(frozen=True)
+class ReferenceKeys:
+    """Where the reference unmixing of a scene is.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The materials, in the order of the file.
+    endmembers, abundances : str
+        Variables of the file of role ``"reference"``, or of the cube's where there is none.
+    """
+
+    names: tuple[str, ...]
+    endmembers: str
+    abundances: str
+
+
+@dataclass(frozen=True)
 class SceneEntry:
     """What the catalogue says about one scene; see the head of ``catalogue.toml``."""
 
@@ -113,6 +130,7 @@ class SceneEntry:
     standin_for: str = ""
     files: tuple[SceneFile, ...] = ()
     paper: Mapping[str, PaperChoice] = field(default_factory=dict)
+    reference: ReferenceKeys | None = None
 
     @property
     def bands(self) -> int | None:
@@ -198,6 +216,12 @@ def _files(table: Mapping[str, Any]) -> tuple[SceneFile, ...]:
     )
 
 
+def _reference(table: Mapping[str, Any] | None) -> ReferenceKeys | None:
+    if table is None:
+        return None
+    return ReferenceKeys(tuple(table["names"]), table["endmembers"], table["abundances"])
+
+
 def _paper(table: Mapping[str, Any], grids: Mapping[str, Any]) -> PaperChoice:
     return PaperChoice(
         rows=_pair(table.get("rows")),
@@ -231,6 +255,7 @@ def _entry(name: str, table: Mapping[str, Any], grids: Mapping[str, Any]) -> Sce
         bad_bands=tuple(expand_bands(_ranges(table.get("bad_bands", [])), 0)),
         files=_files(table),
         paper={paper: _paper(part, grids) for paper, part in table.get("paper", {}).items()},
+        reference=_reference(table.get("reference")),
         **{item: table[item] for item in _COPIED if item in table},
     )
 

@@ -21,6 +21,7 @@ References
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -73,7 +74,7 @@ class UnmixingAutoencoder(nn.Module):
         if self.encoder == "fcls":
             shares = fcls(pixels.cpu(), self.endmembers.cpu())
         else:
-            shares = _renormalised(self.weight @ pixels)
+            shares = renormalised(self.weight @ pixels)
         return shares.to(image).reshape(-1, *image.shape[1:])
 
     def decode(self, abundances: Tensor) -> Tensor:
@@ -113,7 +114,9 @@ def unmixing_autoencoder(
             + (f", which differ in {most - 1} directions." if most < min(bands, number) else "."),
             next_step=f"ask for 2 to {most}" if most >= 2 else "take a scene that is not constant",
         )
-    endmembers, _ = vca(pixels, count, seed=seed, restarts=RESTARTS)
+    # Without much noise VCA divides pixels by their brightness first, and may end at dark corners
+    # that, in shares which sum to one, explain nothing bright. So: the corners of the cloud itself.
+    endmembers, _ = vca(pixels, count, seed=seed, restarts=RESTARTS, snr_db=-math.inf)
     # VCA answers with denoised pixels, which may dip below 0 where reflectance is near it.
     return UnmixingAutoencoder(endmembers.clamp_min(0.0), encoder)
 
@@ -156,7 +159,7 @@ def fine_tuned(
     optimizer = torch.optim.Adam([decoder, weight], lr=learning_rate)
     for _ in range(iterations):
         some = torch.randint(data.shape[1], (4096,), generator=generator)
-        mixed = shares[:, some] if shares is not None else _renormalised(weight @ data[:, some])
+        mixed = shares[:, some] if shares is not None else renormalised(weight @ data[:, some])
         loss = (decoder @ mixed - data[:, some]).square().mean()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -168,9 +171,15 @@ def fine_tuned(
     return tuned
 
 
-def _renormalised(shares: Tensor) -> Tensor:
-    """Clamp to non-negative and scale to sum one along the first axis; nothing left is even."""
+def renormalised(shares: Tensor, dim: int = 0) -> Tensor:
+    """Clamp to non-negative and scale to sum one along an axis; where nothing is left, evenly.
+
+    Examples
+    --------
+    >>> renormalised(torch.tensor([0.5, -0.25, 1.5]))
+    tensor([0.2500, 0.0000, 0.7500])
+    """
     kept = shares.clamp_min(0.0)
-    total = kept.sum(dim=0)
-    even = torch.full_like(kept, 1.0 / len(kept))
+    total = kept.sum(dim=dim, keepdim=True)
+    even = torch.full_like(kept, 1.0 / kept.shape[dim])
     return torch.where(total > 0, kept / total.clamp_min(torch.finfo(kept.dtype).tiny), even)

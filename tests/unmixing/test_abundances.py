@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import nnls
+from scipy.optimize import minimize, nnls
 from torch import Tensor
 
 from hsirepro.errors import ParameterError, ShapeError
 from hsirepro.scenes.simulate import simulate
-from hsirepro.unmixing import fcls, project_simplex, sunsal, vca
+from hsirepro.unmixing import fcls, ncls, project_simplex, sunsal, vca
+from hsirepro.unmixing.quadratic import active_set, face_maps, optimal, pivot
 
 PLANTED = simulate(size=48, seed=0)
 
@@ -173,3 +176,130 @@ def test_what_has_no_meaning_is_refused():
         sunsal(pixels, endmembers, sparsity=0.1)
     with pytest.raises(ParameterError, match="sparsity=-1"):
         sunsal(pixels, endmembers, sum_to_one=False, sparsity=-1)
+
+
+def by_enumeration(pixel: np.ndarray, E: np.ndarray, sum_to_one: bool) -> np.ndarray:
+    """Solve on every face by the equations of Lagrange, and keep the best that is feasible."""
+    best, lowest = np.zeros(E.shape[1]), np.inf if sum_to_one else pixel @ pixel
+    for size in range(1, E.shape[1] + 1):
+        for face in map(list, combinations(range(E.shape[1]), size)):
+            F = E[:, face]
+            if sum_to_one:
+                system = np.block([[F.T @ F, np.ones((size, 1))], [np.ones((1, size)), 0.0]])
+                shares = np.linalg.solve(system, np.append(F.T @ pixel, 1.0))[:-1]
+            else:
+                shares = np.linalg.lstsq(F, pixel, rcond=None)[0]
+            error = np.sum((F @ shares - pixel) ** 2)
+            if shares.min() >= -1e-12 and error < lowest:
+                best, lowest = np.zeros(E.shape[1]), error
+                best[face] = shares
+    return best
+
+
+@pytest.mark.parametrize("number", [10, 40])  # fewer and more than the faces of 4 endmembers
+@pytest.mark.parametrize("sum_to_one", [True, False])
+def test_abundances_agree_with_all_faces_tried(sum_to_one, number):
+    """The best feasible point of all faces of the simplex, or of the orthant, is the solution."""
+    endmembers, pixels = library("random")[:, :4], scene(number)
+    found = sunsal(pixels, endmembers, sum_to_one=sum_to_one)
+    for k in range(number):
+        expected = by_enumeration(pixels[:, k].numpy(), endmembers.numpy(), sum_to_one)
+        np.testing.assert_allclose(found[:, k], expected, atol=1e-9)
+
+
+def test_abundances_agree_with_a_quadratic_programme():
+    """Sequential quadratic programming, from the centre of the simplex, ends at the same shares."""
+    endmembers, pixels = library("planted")[:, :6], scene(70)
+    E, found = endmembers.numpy(), fcls(pixels, endmembers)
+    for k in range(0, 70, 7):
+        y = pixels[:, k].numpy()
+        solved = minimize(
+            lambda a, y=y: np.sum((E @ a - y) ** 2),
+            np.full(6, 1 / 6),
+            jac=lambda a, y=y: 2 * E.T @ (E @ a - y),
+            bounds=[(0, None)] * 6,
+            constraints={"type": "eq", "fun": lambda a: a.sum() - 1},
+            method="SLSQP",
+            options={"ftol": 1e-15, "maxiter": 500},
+        )
+        np.testing.assert_allclose(found[:, k], solved.x, atol=1e-4)
+        assert np.sum((E @ found[:, k].numpy() - y) ** 2) <= solved.fun + 1e-12
+
+
+@pytest.mark.parametrize("kind", ["planted", "random"])
+def test_ncls_is_non_negative_least_squares(kind):
+    """Without a sum the solution is Lawson and Hanson's, and light scales it."""
+    endmembers, pixels = library(kind)[:, :7], scene(200)
+    found = ncls(pixels, endmembers)
+    expected = by_scipy(pixels, endmembers, sum_to_one=False)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(ncls(0.3 * pixels, endmembers), 0.3 * found)
+    assert (found.sum(dim=0) - 1).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("sum_to_one", [True, False])
+def test_both_ways_lead_to_the_same_face(sum_to_one):
+    """Pivoting through a table and the active set agree, and pivoting hardly ever gives up."""
+    endmembers, pixels = library("planted"), scene()
+    gram, target = endmembers.T @ endmembers, endmembers.T @ pixels
+    nothing = torch.zeros_like(target)
+    maps = face_maps(gram, sum_to_one)
+    walked = pivot(maps, target, nothing, sum_to_one)
+    descended = active_set(gram, target, nothing, sum_to_one)
+    settled = optimal(gram, target, walked, sum_to_one)
+    # Exchanging all negative entries in every round would go in circles in 3 % of the pixels.
+    assert settled.double().mean() > 0.995
+    assert optimal(gram, target, descended, sum_to_one).all()
+    torch.testing.assert_close(walked[:, settled], descended[:, settled], rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("sum_to_one", [True, False])
+def test_what_is_not_optimal_is_told(sum_to_one):
+    """A little less of what is there, or more of what is not, is no longer the solution."""
+    endmembers, pixels = library("random")[:, :5], scene(100)
+    gram, target = endmembers.T @ endmembers, endmembers.T @ pixels
+    a = sunsal(pixels, endmembers, sum_to_one=sum_to_one)
+    assert optimal(gram, target, a, sum_to_one).all()
+    for change in (1e-6, -1e-6):
+        moved = (a + change * torch.tensor([1.0, -1.0, 0.0, 0.0, 0.0])[:, None]).clamp_min(0.0)
+        if sum_to_one:
+            moved = moved / moved.sum(dim=0)
+        assert not optimal(gram, target, moved, sum_to_one)[(moved != a).any(dim=0)].any()
+
+
+def test_faces_of_degenerate_endmembers_are_left_to_the_active_set():
+    """With more pixels than faces, too: black pixels and endmembers, twins, one endmember."""
+    endmembers, pixels = library("random")[:, :3], scene(300)
+    twins = torch.cat([endmembers, endmembers], dim=1)
+    for y, e in [
+        (torch.zeros_like(pixels), endmembers),
+        (pixels, torch.zeros_like(endmembers)),
+        (pixels, twins),
+        (pixels, endmembers[:, :1]),
+    ]:
+        shares = fcls(y, e)
+        assert (shares >= 0).all()
+        torch.testing.assert_close(shares.sum(dim=0), torch.ones(300, dtype=torch.float64))
+        assert torch.isfinite(ncls(y, e)).all()
+    halves = fcls(pixels, twins)
+    torch.testing.assert_close(halves[:3] + halves[3:], fcls(pixels, endmembers))
+
+
+@pytest.mark.parametrize("number", [5, 64])
+def test_a_missing_pixel_stays_missing(number):
+    """NaN has no abundances, and does not touch its neighbours."""
+    endmembers, pixels = library("random")[:, :4], scene(number)
+    holed = pixels.clone()
+    holed[3, 2] = torch.nan
+    for solve in (fcls, ncls):
+        found = solve(holed, endmembers)
+        assert found[:, 2].isnan().all()
+        there = torch.arange(number) != 2
+        torch.testing.assert_close(found[:, there], solve(pixels, endmembers)[:, there])
+
+
+def test_no_pixels_have_no_abundances():
+    """An empty selection is answered with an empty one."""
+    endmembers, pixels = library("random"), scene(20)[:, :0]
+    assert fcls(pixels, endmembers).shape == (12, 0)
+    assert sunsal(pixels, endmembers, exact=False).shape == (12, 0)

@@ -1,4 +1,4 @@
-"""VCA, SISAL and HFC on mixtures whose endmembers are known."""
+"""VCA, N-FINDR, SISAL and HFC on mixtures whose endmembers are known."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from torch import Tensor
 
 from hsirepro.errors import ParameterError
 from hsirepro.scenes.materials import endmember_spectra
-from hsirepro.unmixing import estimate_snr, hfc, most_endmembers, sisal, vca
+from hsirepro.unmixing import estimate_snr, hfc, hysime, most_endmembers, nfindr, sisal, vca
 
 MATERIALS = ("vegetation", "soil", "concrete", "red_tile", "blue_paint")
 NM = np.linspace(430.0, 860.0, 60)
 
 
 def mixed(
-    snr_db: float, *, purest: float, seed: int = 0, number: int = 3000
+    snr_db: float, *, purest: float, seed: int = 0, number: int = 3000, nm: np.ndarray = NM
 ) -> tuple[Tensor, Tensor]:
     """Return endmembers (L, p) and pixels (L, N) with abundances up to ``purest``, and noise."""
     rng = np.random.default_rng(seed)
-    corners = endmember_spectra(MATERIALS, NM).T
+    corners = endmember_spectra(MATERIALS, nm).T
     shares = rng.dirichlet(np.ones(len(MATERIALS)), 4 * number)
     shares = shares[shares.max(axis=1) <= purest][:number].T
     if purest == 1.0:
@@ -60,6 +60,22 @@ def test_pure_pixels_are_found_at_30_db():
     """At 30 dB the principal components still tell the corners to 1 degree."""
     truth, pixels = mixed(30.0, purest=1.0)
     assert angles(vca(pixels, 5, restarts=10, snr_db=-np.inf)[0], truth).mean() < 1.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_planted_endmembers_are_found_at_30_db(seed):
+    """Over 400 to 2400 nm VCA chooses its projection, and HySime the number and the subspace.
+
+    A single pixel at 30 dB is 1.8 degrees from its own material: N-FINDR returns pixels as they
+    are, and their projection on the signal subspace is what is compared.
+    """
+    truth, pixels = mixed(30.0, purest=1.0, seed=seed, nm=np.linspace(400.0, 2400.0, 200))
+    count, basis = hysime(pixels)
+    assert count == len(MATERIALS)
+    assert angles(vca(pixels, count, seed=seed, restarts=10)[0], truth).mean() < 1.0
+    raw = pixels[:, nfindr(pixels, count)]
+    assert angles(basis @ (basis.T @ raw), truth).mean() < 1.0
+    assert 1.0 < angles(raw, truth).mean() < 2.5
 
 
 def test_noise_free_corners_are_exact():
@@ -192,6 +208,8 @@ def test_room_for_endmembers():
         (lambda x: vca(x, 7), "cannot find 7 endmembers in 40 pixels of 6 bands"),
         (lambda x: vca(x[:, :3], 4), "ask for 1 to 3"),
         (lambda x: vca(x, 2, restarts=0), "restarts=0"),
+        (lambda x: nfindr(x, 8), "cannot find 8 endmembers in 40 pixels of 6 bands"),
+        (lambda x: nfindr(x[:, :3], 4), "ask for 1 to 3"),
         (lambda x: sisal(x, 7), "leave room for 6"),
         (lambda x: sisal(x[:, :1].expand(6, 9), 2), "leave room for 1"),
         (lambda x: sisal(x, 3, outside=0.0), "outside=0.0"),
@@ -207,7 +225,7 @@ def test_what_cannot_be_found_is_named(call, text):
 
 def test_no_swap_enlarges_the_simplex():
     """No exchange of one corner for one pixel makes the volume larger."""
-    from hsirepro.unmixing.nfindr import _reduce, _start, nfindr
+    from hsirepro.unmixing.nfindr import _reduce, _start
 
     improved = 0
     for seed in range(10):

@@ -22,7 +22,7 @@ from hsirepro.papers.hyconet.experiments import (
     sigma_of,
     table_of,
 )
-from hsirepro.papers.hyconet.plan import planned, scenes_here
+from hsirepro.papers.hyconet.plan import asked, planned, scenes_here
 from hsirepro.papers.hyconet.run import Prepared, prepare, run_cell, scene_label
 from hsirepro.papers.hyconet.studies import (
     STUDIES,
@@ -41,6 +41,7 @@ __all__ = [
     "TABLE_METHODS",
     "VARIANTS",
     "Prepared",
+    "asked",
     "cells",
     "condition_of",
     "keys",

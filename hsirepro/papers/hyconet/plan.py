@@ -11,10 +11,13 @@ from hsirepro.papers.hyconet.experiments import (
     TABLE_METHODS,
     TABLES,
     VARIANTS,
+    condition_of,
     keys,
+    ratio_of,
+    sigma_of,
     table_of,
 )
-from hsirepro.papers.hyconet.studies import STUDIES, known, study_keys
+from hsirepro.papers.hyconet.studies import STUDIES, cells, known, study_keys
 from hsirepro.records import RecordKey
 
 
@@ -60,6 +63,43 @@ def planned(profile: str, own: Iterable[str] = ()) -> list[RecordKey]:
     tables(SIGMAS[:1], extra, seeds)
     studies("fig-4a", "fig-4b", "fig-4c")
     return list(dict.fromkeys(found))
+
+
+def asked(
+    table: str,
+    scene: str,
+    condition: str,
+    profile: str,
+    methods: Iterable[str] | None = None,
+    seeds: Iterable[int] | None = None,
+) -> list[RecordKey]:
+    """List the cells that a command asks for.
+
+    Parameters
+    ----------
+    table : str
+        Table or study; the scene's table if empty.
+    scene : str
+    condition : str
+        Such as ``"sigma=0.5"``, which empty text also means.
+    profile : str
+    methods, seeds : iterable, optional
+        All, and those of the profile, by default.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown; the nearest are given.
+
+    Examples
+    --------
+    >>> [str(key) for key in asked("", "houston-2018-crop", "", "quick", ["gsa"])]
+    ['hyconet/V/houston-2018-crop/sigma=0.5/gsa (quick, seed 0)']
+    """
+    place = condition or condition_of(SIGMAS[0])
+    return cells(
+        table or table_of(scene), scene, sigma_of(place), profile, methods, seeds, ratio_of(place)
+    )
 
 
 def scenes_here() -> list[str]:

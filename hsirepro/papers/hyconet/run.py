@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +27,7 @@ from hsirepro.papers.hyconet.studies import (
     plan_of,
     variant_of,
 )
+from hsirepro.papers.labels import record_name
 from hsirepro.records import Meter, Record, RecordKey, provenance
 from hsirepro.scenes import CATALOGUE, open_scene, wavelengths_nm
 from hsirepro.scenes.clean import cleaned
@@ -132,18 +132,8 @@ def _prepared(scene: str, condition: str, table: str) -> Prepared:
 
 
 def scene_label(scene: str, prepared: Prepared) -> str:
-    """Return the name under which records of ``scene`` are kept.
-
-    A cube of one's own, or a part of a scene, goes by its name and the head of a hash of the
-    file and of what was opened, pixels and wavelengths: no path of a machine gets into a record,
-    and two variables of one file are two scenes.
-    """
-    if scene in CATALOGUE and not prepared.part:
-        return scene
-    digest = hashlib.sha256(str(prepared.cube.attrs["sha256"]).encode())
-    digest.update(np.ascontiguousarray(prepared.cube.values).tobytes())
-    digest.update(np.ascontiguousarray(prepared.cube.wavelength.values).tobytes())
-    return f"{Path(scene).stem}-{digest.hexdigest()[:8]}"
+    """Return the name under which records of ``scene`` are kept."""
+    return record_name(scene, prepared.cube, prepared.part)
 
 
 def run_cell(

@@ -1,0 +1,184 @@
+"""Null models: tiles that no generator should be proud to equal, to see what a metric can tell.
+
+==================  ==========================================================================
+``null-tiles``      real tiles, copied: as faithful as can be, and nothing new
+``null-shuffled``   real pixels in random places: every spectrum real, no spatial structure
+``null-mixtures``   random points of the simplex, mixed by the scene's endmembers, each pixel on
+                    its own: obeys the mixing model, and has neither the scene's abundances nor
+                    structure
+``null-flat``       one grey everywhere, of the scene's mean level: no spectrum, no structure, no
+                    variety
+==================  ==========================================================================
+
+A metric on which a null beats the methods does not measure what the methods are for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hsirepro.errors import ParameterError
+from hsirepro.generation.model import Fitted, Generator, Samples, check_count
+from hsirepro.generation.patches import Patches
+from hsirepro.unmixing.autoencoder import unmixing_autoencoder
+
+
+class NullTiles(Generator):
+    """Real tiles at random positions."""
+
+    image: Tensor
+
+    def __init__(self, *, size: int, image: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.shape = {"size": size, "image": image}
+        self.size = size
+        self.net = nn.Identity()
+        self.register_buffer("image", torch.zeros(image))
+
+    def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:
+        """Copy tiles; see :class:`Generator`."""
+        _no_ways(how)
+        check_count(count)
+        generator = torch.Generator().manual_seed(seed)
+        return Samples(Patches([self.image], size or self.size).draw(count, generator).clone())
+
+
+class NullShuffled(NullTiles):
+    """Real pixels, each anywhere."""
+
+    def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:
+        """Draw pixels with replacement; see :class:`Generator`."""
+        _no_ways(how)
+        check_count(count)
+        side = size or self.size
+        pixels = self.image.flatten(1)
+        generator = torch.Generator().manual_seed(seed)
+        chosen = torch.randint(pixels.shape[1], (count * side * side,), generator=generator)
+        return Samples(pixels[:, chosen].reshape(-1, count, side, side).transpose(0, 1).clone())
+
+
+class NullMixtures(Generator):
+    """Independent mixtures, uniform on the simplex."""
+
+    endmembers: Tensor
+
+    def __init__(self, *, size: int, bands: int, endmembers: int) -> None:
+        super().__init__()
+        self.shape = {"size": size, "bands": bands, "endmembers": endmembers}
+        self.size = size
+        self.net = nn.Identity()
+        self.register_buffer("endmembers", torch.zeros(bands, endmembers))
+
+    def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:
+        """Draw abundances pixel by pixel; see :class:`Generator`."""
+        _no_ways(how)
+        check_count(count)
+        side = size or self.size
+        generator = torch.Generator().manual_seed(seed)
+        p = self.endmembers.shape[1]
+        # Exponential variables over their sum are uniform on the simplex.
+        waits = torch.empty(count, p, side, side).exponential_(generator=generator)
+        abundances = waits / waits.sum(dim=1, keepdim=True)
+        return Samples(torch.einsum("lp,bphw->blhw", self.endmembers, abundances), abundances)
+
+
+class NullFlat(Generator):
+    """One grey, the same in all bands and all pixels."""
+
+    level: Tensor
+
+    def __init__(self, *, size: int, bands: int) -> None:
+        super().__init__()
+        self.shape = {"size": size, "bands": bands}
+        self.size, self.bands = size, bands
+        self.net = nn.Identity()
+        self.register_buffer("level", torch.zeros(()))
+
+    def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:
+        """Fill tiles with the level; see :class:`Generator`."""
+        _no_ways(how)
+        check_count(count)
+        side = size or self.size
+        return Samples(self.level.expand(count, self.bands, side, side).clone())
+
+
+def null_tiles(
+    patches: Patches,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: bool = False,
+    checkpoint: Path | None = None,
+) -> Fitted:
+    """Keep the first image, to copy tiles from; only ``patches`` matters."""
+    return _keep(NullTiles, patches)
+
+
+def null_shuffled(
+    patches: Patches,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: bool = False,
+    checkpoint: Path | None = None,
+) -> Fitted:
+    """Keep the first image, to draw pixels from; only ``patches`` matters."""
+    return _keep(NullShuffled, patches)
+
+
+def null_mixtures(
+    patches: Patches,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: bool = False,
+    checkpoint: Path | None = None,
+    endmembers: int = 9,
+) -> Fitted:
+    """Find the endmembers, as HUD does.
+
+    Parameters
+    ----------
+    patches : Patches
+    seed : int
+        Of the endmembers.
+    device, progress, checkpoint
+        Not needed.
+    endmembers : int
+        Number p.
+    """
+    found = unmixing_autoencoder(patches.pixels(), endmembers, seed=seed).endmembers
+    model = NullMixtures(size=patches.size, bands=patches.bands, endmembers=endmembers)
+    model.endmembers.copy_(found)
+    return Fitted(model, settings={"endmembers": endmembers})
+
+
+def null_flat(
+    patches: Patches,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: bool = False,
+    checkpoint: Path | None = None,
+) -> Fitted:
+    """Keep the mean of all values; only ``patches`` matters."""
+    model = NullFlat(size=patches.size, bands=patches.bands)
+    model.level.copy_(patches.pixels().mean())
+    return Fitted(model)
+
+
+def _keep(kind: type[NullTiles], patches: Patches) -> Fitted:
+    image = patches.images[0]
+    rows, columns = image.shape[1:]
+    model = kind(size=patches.size, image=(patches.bands, rows, columns))
+    model.image.copy_(image)
+    return Fitted(model)
+
+
+def _no_ways(how: dict[str, Any]) -> None:
+    if how:
+        raise ParameterError(f"A null model has no way {next(iter(how))!r} of drawing.")

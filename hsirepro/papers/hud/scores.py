@@ -1,0 +1,121 @@
+"""The recorded runs as one frame, and the sentences that the chapters draw from it.
+
+A sentence here is put together from records and never typed; where runs are missing it says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hsirepro.papers.hud.experiments import NULLS, PAPER, TABLE, VARIANTS
+from hsirepro.papers.hud.recording import FID, LEVEL
+from hsirepro.papers.published import published
+from hsirepro.records import RecordStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = {
+    "PointFidelity": ("", "higher"),
+    "BlockDiversity": ("", "lower"),
+    "DiversityOverFidelity": ("", "lower"),
+    FID: ("", "lower"),
+    f"{FID} of clusters": ("", "lower"),
+    "precision of clusters": ("", "higher"),
+    "recall of clusters": ("", "higher"),
+}
+"""What the tables show: metric, unit, and which values are better."""
+METRICS = (*COLUMNS, LEVEL)
+JUDGED = tuple(COLUMNS)[:3]  # the metrics that the paper proposes
+AVERAGE = "average"  # the name of the rows that the paper averages its scenes in
+ROUNDING = 1e-3  # the most that three printed digits let a printed mean of five be off
+
+
+def scores(store: RecordStore | None = None, profile: str = "quick") -> pd.DataFrame:
+    """Return the metrics of every recorded run of the tables, one row each.
+
+    Parameters
+    ----------
+    store : RecordStore, optional
+    profile : str
+        A key of ``PROFILES``; runs of different lengths are not comparable.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``scene``, ``method``, ``seed``, and every metric that a record holds, NaN where
+        another does not. Methods in the order of ``VARIANTS``.
+    """
+    import pandas as pd
+
+    found = (store or RecordStore()).find(paper=PAPER, table=TABLE, profile=profile)
+    order = list(VARIANTS)
+    rows = [
+        {"scene": r.key.scene, "method": r.key.method, "seed": r.key.seed, **r.metrics}
+        for r in found
+        if r.key.method in order
+    ]
+    frame = pd.DataFrame(rows, columns=None if rows else ["scene", "method", "seed", *METRICS])
+    rank = frame.method.map(order.index) if len(frame) else frame.method
+    return frame.assign(rank=rank).sort_values(["scene", "rank", "seed"]).drop(columns="rank")
+
+
+def null_notes(frame: pd.DataFrame) -> list[str]:
+    """Return a sentence per metric: on how many scenes a null model beats every method.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As :func:`scores` returns it.
+    """
+    notes = []
+    for metric in JUDGED:
+        better = COLUMNS[metric][1]
+        beaten, asked, example = 0, 0, ""
+        for scene, runs in frame.groupby("scene"):
+            means = runs.groupby("method")[metric].mean().dropna()
+            nulls = means[means.index.isin(NULLS)]
+            others = means[~means.index.isin(NULLS)]
+            if nulls.empty or others.empty:
+                continue
+            sign = 1 if better == "higher" else -1
+            null, rival = str((sign * nulls).idxmax()), str((sign * others).idxmax())
+            asked += 1
+            if sign * nulls[null] >= sign * others[rival]:
+                beaten += 1
+                example = example or (
+                    f"on {scene}, {null} has {nulls[null]:.4f} and the best method, {rival}, "
+                    f"{others[rival]:.4f}"
+                )
+        if not asked:
+            notes.append(f"{metric}: nothing to compare is recorded yet.")
+        elif not beaten:
+            notes.append(f"{metric}: on none of {asked} scenes does a null beat every method.")
+        else:
+            notes.append(
+                f"{metric}: on {beaten} of {asked} scenes a null beats every method; {example}."
+            )
+    return notes
+
+
+def printed_averages() -> pd.DataFrame:
+    """Return the averages that the paper prints and those of its own rows, where they differ.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``table``, ``metric``, ``method``, ``printed``, ``of the rows``.
+
+    Examples
+    --------
+    >>> "UD" in set(printed_averages().method)
+    True
+    """
+    rows = published(PAPER)
+    scenes = rows[rows.dataset != AVERAGE]
+    own = scenes.groupby(["table", "metric", "method"], sort=False).value.mean()
+    printed = rows[rows.dataset == AVERAGE].set_index(["table", "metric", "method"]).value
+    both = printed.to_frame("printed").join(own.rename("of the rows")).reset_index()
+    # Table I is printed with three digits, the others with two.
+    digits = both.table.map({"I": ROUNDING}).fillna(10 * ROUNDING)
+    return both[(both.printed - both["of the rows"]).abs() > digits].reset_index(drop=True)
