@@ -13,7 +13,7 @@ One iteration is five steps of the critic, each on new tiles, and one of the gen
 Networks are the residual ones of the paper's experiments at 32 x 32, for tiles of 4 * 2^k pixels:
 
     generator   z (128) - linear to 4 x 4 - k blocks that double the size - tanh
-    critic      k - 1 blocks that halve it, down to 8 x 8 - two that do not - mean - linear
+    critic      k - 1 blocks that halve it, but at least one - two that do not - mean - linear
 
 all 128 channels wide, the generator with batch normalisation and the critic without, because its
 gradient is taken tile by tile. For another number of bands only the first convolutions of the
@@ -83,7 +83,7 @@ class WGANGPConfig(Length):
         Weight of the gradient penalty.
     """
 
-    iterations: int = 1_000
+    iterations: int = 600
     batch: int = 8
     learning_rate: float = 1e-3
     warm_up: int = 0
