@@ -41,11 +41,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hsirepro.errors import ParameterError, WavelengthError
+from hsirepro.errors import ParameterError
 from hsirepro.generation.model import (
     Fitted,
     Generator,
@@ -59,8 +58,6 @@ from hsirepro.generation.patches import Patches
 from hsirepro.generation.training import Length, settled, train_averaged
 from hsirepro.training import own_randomness
 
-RED_GREEN_BLUE = (650.0, 550.0, 470.0)  # nm
-TOLERANCE = 40.0  # nm: further off, a band no longer stands for its colour
 FLOOR = 0.01  # of the reflectance that errors are divided by
 LAST_RATE = 1e-6  # of Adam, at the end of the training
 MULTIPLE = 8  # halved by the first stage, then twice by its encoder
@@ -90,44 +87,6 @@ PRESETS = {
     ),
     "small": MPRNetConfig(),
 }
-
-
-def rgb_bands(wavelength: np.ndarray | None, bands: int) -> list[int]:
-    """Return the indices of the bands nearest to red, green and blue.
-
-    Parameters
-    ----------
-    wavelength : ndarray, shape (L,), optional
-        Band centres in nm.
-    bands : int
-        Number L.
-
-    Raises
-    ------
-    WavelengthError
-        If wavelengths are not known, or none is near one of the colours.
-
-    Examples
-    --------
-    >>> rgb_bands(np.array([460.0, 500.0, 540.0, 580.0, 620.0, 660.0]), 6)
-    [5, 2, 0]
-    """
-    if wavelength is None or len(wavelength) != bands:
-        given = "none are" if wavelength is None else f"{len(wavelength)} are"
-        raise WavelengthError(
-            f"MPRNet needs the wavelengths of {bands} bands to find red, green and blue; "
-            f"{given} given.",
-            next_step="Patches(images, size, wavelength=...), one value in nm per band",
-        )
-    chosen = [int(np.abs(wavelength - colour).argmin()) for colour in RED_GREEN_BLUE]
-    for colour, band in zip(RED_GREEN_BLUE, chosen, strict=True):
-        if abs(wavelength[band] - colour) > TOLERANCE:
-            raise WavelengthError(
-                f"No band lies within {TOLERANCE:.0f} nm of {colour:g} nm; "
-                f"the nearest is at {wavelength[band]:g} nm.",
-                next_step="MPRNet needs a scene that covers 470 to 650 nm",
-            )
-    return chosen
 
 
 def relative_error(made: Tensor, true: Tensor) -> Tensor:
@@ -242,7 +201,7 @@ def mprnet(
         If the patches do not know their wavelengths, or lack one of the colours.
     """
     config = settled(PRESETS, preset, settings, "MPRNet")
-    chosen = rgb_bands(patches.wavelength, patches.bands)
+    chosen = patches.rgb_bands("MPRNet")
 
     def build() -> MPRNet:
         model = MPRNet(

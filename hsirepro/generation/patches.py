@@ -8,7 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hsirepro.errors import ParameterError, PixelError, ShapeError
+from hsirepro.errors import ParameterError, PixelError, ShapeError, WavelengthError
+
+RED_GREEN_BLUE = (650.0, 550.0, 470.0)  # nm
+TOLERANCE = 40.0  # nm: further off, a band no longer stands for its colour
 
 
 class Patches:
@@ -102,6 +105,44 @@ class Patches:
         made._windows = [im.unfold(1, self.size, 1).unfold(2, self.size, 1) for im in made.images]
         made._ends = self._ends
         return made
+
+    def rgb_bands(self, method: str) -> list[int]:
+        """Return the numbers of the bands nearest to red, green and blue, from 0.
+
+        Parameters
+        ----------
+        method : str
+            Who needs them, for errors.
+
+        Raises
+        ------
+        WavelengthError
+            If wavelengths are not known, or none is near one of the colours.
+
+        Examples
+        --------
+        >>> nm = np.array([460.0, 500.0, 540.0, 580.0, 620.0, 660.0])
+        >>> Patches([torch.rand(6, 9, 9)], 4, nm).rgb_bands("MPRNet")
+        [5, 2, 0]
+        """
+        nm = self.wavelength
+        if nm is None or len(nm) != self.bands:
+            given = "none are" if nm is None else f"{len(nm)} are"
+            raise WavelengthError(
+                f"{method} needs the wavelengths of {self.bands} bands to find red, green and "
+                f"blue; {given} given.",
+                next_step="Patches(images, size, wavelength=...), one value in nm per band",
+            )
+        chosen = [int(np.abs(nm - colour).argmin()) for colour in RED_GREEN_BLUE]
+        for colour, band in zip(RED_GREEN_BLUE, chosen, strict=True):
+            if not abs(nm[band] - colour) <= TOLERANCE:
+                raise WavelengthError(
+                    f"No band lies within {TOLERANCE:.0f} nm of {colour:g} nm; "
+                    f"the nearest is at {nm[band]:g} nm.",
+                    next_step=f"{method} needs a scene that covers 470 to 650 nm; other methods, "
+                    "such as 'unmixdiff', do not",
+                )
+        return chosen
 
     def pixels(self) -> Tensor:
         """Return all pixels as columns, shape (L, N)."""

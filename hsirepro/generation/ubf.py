@@ -26,17 +26,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from hsirepro.errors import ParameterError, WavelengthError
+from hsirepro.errors import ParameterError
 from hsirepro.generation.model import Fitted
 from hsirepro.generation.patches import Patches
 from hsirepro.generation.training import settled
 from hsirepro.generation.unmixdiff import PRESETS, UnmixDiff, Version, fit_abundances
 from hsirepro.training import own_randomness
 
-COLOURS = (650.0, 550.0, 470.0)  # nm
-TOLERANCE = 40.0  # nm: further off, a band no longer stands for its colour
 NUMBERS = (7, 17, 27)
 
 
@@ -70,19 +66,7 @@ def pseudo_rgb(patches: Patches, version: Version) -> list[int]:
                 next_step="version='repaired', which goes by wavelength",
             )
         return list(NUMBERS)
-    if patches.wavelength is None:
-        raise WavelengthError(
-            "UBF needs to know which bands are red, green and blue.",
-            next_step="give the band centres: Patches(images, size, wavelength=...)",
-        )
-    distance = np.abs(np.asarray(patches.wavelength)[None] - np.array(COLOURS)[:, None])
-    for colour, off in zip(COLOURS, distance.min(axis=1), strict=True):
-        if not off <= TOLERANCE:
-            raise WavelengthError(
-                f"No band lies within {TOLERANCE:g} nm of {colour:g} nm, which UBF has to see.",
-                next_step="take a method that needs no colours, such as 'unmixdiff'",
-            )
-    return [int(band) for band in distance.argmin(axis=1)]
+    return patches.rgb_bands("UBF")
 
 
 @own_randomness()

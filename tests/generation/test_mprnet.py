@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hsirepro.errors import ParameterError, RecordError, WavelengthError
 from hsirepro.generation import Patches
-from hsirepro.generation.mprnet import PRESETS, MPRNet, mprnet, relative_error, rgb_bands
+from hsirepro.generation.mprnet import PRESETS, MPRNet, mprnet, relative_error
 from hsirepro.generation.mprnet_net import MPRNetwork
 
 NM = np.linspace(460.0, 860.0, 7)
@@ -85,7 +85,7 @@ def test_relative_error_of_a_dark_pixel_has_a_floor():
 def test_colours_are_the_nearest_bands():
     """Red, green and blue in this order, whatever the order of the bands."""
     nm = np.array([862.0, 648.0, 655.0, 545.0, 560.0, 480.0, 430.0])
-    assert rgb_bands(nm, 7) == [1, 3, 5]
+    assert Patches([torch.rand(7, 8, 8)], 4, nm).rgb_bands("MPRNet") == [1, 3, 5]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_tiles_are_the_ground_of_the_scene():
             return [rgb - 1.0, rgb - 1.0, rgb]
 
     images = [torch.rand(7, 20, 18), torch.rand(7, 16, 9)]
-    red, green, blue = chosen = rgb_bands(NM, 7)
+    red, green, blue = chosen = Patches([torch.rand(7, 8, 8)], 4, NM).rgb_bands("MPRNet")
     model = mprnet(Patches(images, 8, NM), iterations=1, batch=1, width=2).model
     for kept, image in zip(model.rgb, images, strict=True):
         assert torch.equal(kept, image[[red, green, blue]])
@@ -191,7 +191,7 @@ def test_spectra_are_learned_from_colours():
     for iterations in (1, 40):
         model = mprnet(patches, iterations=iterations, **fast).model
         with torch.no_grad():
-            made = model.net(tiles[:, rgb_bands(NM, 7)])[-1]
+            made = model.net(tiles[:, patches.rgb_bands("MPRNet")])[-1]
         errors.append(float(relative_error(made, tiles)))
     assert errors[0] > float(relative_error(mean, tiles))
     assert errors[1] < 0.5 * float(relative_error(mean, tiles))
