@@ -6,25 +6,25 @@ of 2 A - 1, which lie within [-1, 1] (``diffusion.py``; the network is told the 
 the absolute error of the noise is minimised). A drawn map x, kept within [-1, 1] on its way, is
 mixed to spectra by the linear mixing model, Y = E (x + 1) / 2.
 
-The released code [2]_ departs from what it means in four places, and the published comparisons
-were made with it, so there are two versions:
+The released code [2]_ departs from what it means, and the published comparisons were made with
+it, so there are two versions:
 
-==============  ===============================  ============================================
-                ``repaired``                     ``release``
-==============  ===============================  ============================================
-endmembers      smooth along the bands           drawn towards their neighbour in the list
-tiles           as they are                      each stretched to [0, 1] over all its bands,
-                                                 whatever its light
-endmembers, to  as learned                       stretched to [0, 1], all by one line
-draw with
-abundances      clamped and scaled to sum one    as drawn
-==============  ===============================  ============================================
+===========  ================================  =============================================
+             ``repaired``                      ``release``
+===========  ================================  =============================================
+tiles        as they are                       each stretched to [0, 1] over all its bands,
+                                               whatever its light
+endmembers   smooth along the bands, and not   drawn towards their neighbour in the list, of
+             negative (our addition)           any sign
+drawing      endmembers as learned             endmembers stretched to [0, 1], all by one line
+             abundances clamped and scaled     abundances as drawn
+             to sum one
+===========  ================================  =============================================
 
-The second loses the light of the scene, and the third moves the level of every spectrum: where
-abundances sum to one, Y becomes (Y - min E) / (max E - min E). MSF-Diff prints a softmax for the
-drawn abundances; shares within [0, 1] would come out of it nearly even, none more than e times
-another, so they are clamped and scaled. Endmembers as learned may be negative in some bands, and
-so may tiles be whose abundances are not those of the scene.
+The stretched tiles lose the light of the scene, and the stretched endmembers move the level of
+every spectrum: where abundances sum to one, Y becomes (Y - min E) / (max E - min E). MSF-Diff
+prints a softmax for the drawn abundances; shares within [0, 1] would come out of it nearly even,
+none more than e times another, so they are clamped and scaled.
 
 The settings of ``paper`` are the released ones but for these. The U-Net is meant for tiles of
 256 x 256; for 32 x 32 the first three of its five levels stay (widths 64, 128, 256; the two of
@@ -287,6 +287,7 @@ def fit_abundances(
         endmembers=config.endmembers,
         iterations=config.unmixing_iterations,
         roughness=column_roughness if release else band_roughness,
+        nonnegative=not release,
         fingerprint=fingerprint_of(run, seed, *patches.images),
         seed=seed,
         device=device,

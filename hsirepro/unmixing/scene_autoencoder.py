@@ -27,7 +27,9 @@ as it is printed the terms cancel but for the ends, so their absolute values are
 not of neighbouring bands (:func:`column_roughness`): it pulls the endmembers towards each other,
 in an order that means nothing.
 
-No wavelengths and no endmembers are given to it. Endmembers may come out negative in some bands.
+Published and released alike leave the sign of E free; here it may be kept from turning negative,
+as reflectance is, by setting what is below 0 to 0 after every step. No wavelengths and no
+endmembers are given to the method.
 
 References
 ----------
@@ -223,6 +225,11 @@ def reconstruction_loss(estimate: Tensor, spectra: Tensor) -> dict[str, Tensor]:
     return {"error": error, "angle": ANGLE * cosine.acos().mean()}
 
 
+@torch.no_grad()
+def _clamp(weights: Tensor) -> None:
+    weights.clamp_(min=0.0)
+
+
 @dataclass(frozen=True)
 class FittedAutoencoder:
     """A trained scene autoencoder, on the CPU, and how it came about.
@@ -248,6 +255,7 @@ def train_scene_autoencoder(
     endmembers: int,
     iterations: int,
     roughness: Callable[[Tensor], Tensor] = band_roughness,
+    nonnegative: bool = True,
     fingerprint: str = "",
     seed: int = 0,
     device: str = "cpu",
@@ -271,6 +279,8 @@ def train_scene_autoencoder(
         Steps of Adam.
     roughness : callable
         From endmembers, shape (L, p), to a term of the loss.
+    nonnegative : bool
+        Keep endmembers from turning negative.
     fingerprint : str
         Settings and data of the run; a checkpoint of another run is refused.
     seed, device, progress, checkpoint
@@ -313,6 +323,7 @@ def train_scene_autoencoder(
         iterations,
         fingerprint=fingerprint,
         checkpoint=checkpoint,
+        project=(lambda: _clamp(net.decoder.weight)) if nonnegative else None,
     )
 
     def gradients() -> dict[str, Tensor]:

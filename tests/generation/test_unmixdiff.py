@@ -67,8 +67,13 @@ def shares_of(count: int = 2, endmembers: int = 3, size: int = 8) -> Tensor:
 
 
 def drawing(monkeypatch: Any, maps: Tensor) -> None:
-    """Have the diffusion draw these maps."""
-    monkeypatch.setattr(module, "draw", lambda *_, **__: maps)
+    """Have the diffusion draw these maps, which it has to keep within [-1, 1]."""
+
+    def drawn(*_: Any, clip: bool, **__: Any) -> Tensor:
+        assert clip
+        return maps
+
+    monkeypatch.setattr(module, "draw", drawn)
 
 
 def with_endmembers(version: str) -> UnmixDiff:
@@ -124,6 +129,24 @@ def test_release_mixes_what_was_drawn(monkeypatch: Any) -> None:
     assert torch.allclose(repaired, shares / shares.sum(dim=1, keepdim=True), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("version", "smooth", "signed"),
+    [("repaired", "band_roughness", False), ("release", "column_roughness", True)],
+)
+def test_endmembers_of_the_two_versions(
+    monkeypatch: Any, version: str, smooth: str, signed: bool
+) -> None:
+    """Repaired, they are smooth along the bands and not negative; as released, neither."""
+    called = []
+    for name in ("band_roughness", "column_roughness"):
+        function = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda e, f=function, n=name: (called.append(n), f(e))[1])
+    model = fitted(version=version).model
+    assert isinstance(model, UnmixDiff)
+    assert set(called) == {smooth}
+    assert (float(model.autoencoder.endmembers.detach().min()) < 0.0) == signed
+
+
 def test_release_is_blind_to_light_and_repaired_is_not() -> None:
     """A scene in half the light: the release draws the same tiles, to the byte."""
     drawn = {
@@ -156,9 +179,10 @@ def test_the_scenes_own_abundances_give_back_the_scene_when_repaired(
 
 @pytest.mark.parametrize("size", [8, 13])
 def test_drawn_abundances_lie_on_the_simplex(size: int) -> None:
-    """Also at a size that the network's levels do not divide."""
+    """Also at a size that the network's levels do not divide; and no tile is negative."""
     drawn = fitted().model.sample(3, size=size, steps=3, seed=1)
     assert drawn.tiles.shape == (3, 11, size, size)
+    assert float(drawn.tiles.min()) >= 0.0
     assert drawn.abundances is not None
     assert float(drawn.abundances.min()) >= 0.0
     assert torch.allclose(drawn.abundances.sum(dim=1), torch.ones(3, size, size), atol=1e-6)

@@ -197,6 +197,14 @@ def test_a_planted_mixture_is_reconstructed(every: int, iterations: int, bound: 
     assert float((made - tiles).square().mean().sqrt()) < bound
 
 
+def test_endmembers_do_not_turn_negative_unless_they_may() -> None:
+    """Half of them start below 0; with the constraint none is left there after a step."""
+    kept, free = (trained(1, nonnegative=choice).model.endmembers for choice in (True, False))
+    assert float(kept.detach().min()) == 0.0
+    assert float(free.detach().min()) < -0.3
+    assert torch.equal(kept, free.clamp_min(0.0))
+
+
 def test_same_seed_same_bytes() -> None:
     """And another seed gives another network."""
     first, again, other = trained(), trained(), trained(seed=1)
