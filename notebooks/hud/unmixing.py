@@ -13,7 +13,13 @@ import numpy as np
 import torch
 from IPython.display import Markdown, display
 
-from hsirepro.papers.hud import FINDERS, REFERENCED, UNMIXING
+from hsirepro.papers.hud import (
+    FINDERS,
+    PARAMETERS,
+    REFERENCED,
+    UNMIXING,
+    prepare,
+)
 from hsirepro.papers.hud.unmixing import STEP
 from hsirepro.params import Parameter, check_chapter
 from hsirepro.records import RecordStore
@@ -37,36 +43,58 @@ from hsirepro.unmixing import (
 )
 
 SCHEMA = {
-    "count": Parameter("int", 5, "endmembers to look for", minimum=5),
-    "snr": Parameter("float", 40.0, "signal-to-noise ratio", "dB"),
-    "size": Parameter("int", 64, "rows and columns", "pixels", minimum=16),
-    "seed": Parameter("int", 0, "random seed", minimum=0),
+    name: PARAMETERS[name]
+    for name in (
+        "scene",
+        "key",
+        "wavelengths",
+        "part",
+        "endmembers",
+        "seed",
+    )
 }
+SCHEMA["snr"] = Parameter("float", 40.0, "signal-to-noise ratio", "dB")
 _known = set(globals())
 
 # %% [markdown]
 # ## Parameters
+#
+# `papermill notebooks/hud/unmixing.ipynb out.ipynb -p scene my.hdr -p endmembers 6` unmixes a scene
+# of your own; there is then no truth to compare with.
 
 # %% tags=["parameters"]
-count = 5  # endmembers to look for; the planted scene has 5 materials
+scene = "planted"  # catalogue name, or path of your own cube
+key = ""  # variable in your .mat, .h5 or .npz, if it holds several
+wavelengths = ""  # text file of band centres in nm, if yours has none
+part = ""  # of your cube: first:last,first:last (rows, columns)
+endmembers = 0  # how many to look for; 0 takes the planted ones, or HFC's
 snr = 40.0  # signal-to-noise ratio of the planted scene, dB
-size = 64  # rows and columns of the planted scene, pixels
-seed = 0  # random seed of the scene and of VCA
+seed = 0  # random seed of the planted scene and of VCA
 
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
 
 # %% [markdown]
 # ## Look first
+#
+# The planted scene has five materials, slopes and shadows.
 
-# %% mystnb={"image": {"alt": "The planted scene in false colour beside the spectra of three marked pixels against wavelength in nm"}}
+# %% mystnb={"image": {"alt": "The scene in false colour beside the spectra of three marked pixels against wavelength in nm"}}
 materials = ("vegetation", "dry_grass", "soil", "red_tile", "metal_roof")
-given = {"size": p["size"], "variability": 0.0, "seed": p["seed"]}
-given |= {"materials": materials}
-planted = simulate(**given, snr_db=p["snr"])
-image = to_tensor(planted.cube)
+recipe = {"size": 64, "materials": materials, "variability": 0.0}
+planted = None
+if p["scene"] == "planted":
+    planted = simulate(**recipe, snr_db=p["snr"], seed=p["seed"])
+    cube = planted.cube
+else:
+    given = {name: p[name] for name in ("key", "wavelengths", "part")}
+    prepared = prepare(p["scene"], **given)
+    cube = prepared.cube
+    for note in prepared.notes:
+        print(note)
+image = to_tensor(cube)
 pixels = image.flatten(1)
-plot_scene(planted.cube)
+plot_scene(cube)
 
 # %% [markdown]
 # ## How many?
@@ -76,9 +104,11 @@ plot_scene(planted.cube)
 # {cite}`bioucas2008hysime`.
 
 # %%
-print(
-    f"planted {len(planted.materials)}, HFC {hfc(pixels)}, HySime {hysime(pixels)[0]}"
-)
+counts = {"HFC": hfc(pixels), "HySime": hysime(pixels)[0]}
+if planted is not None:
+    counts = {"planted": len(materials), **counts}
+print(", ".join(f"{name} {number}" for name, number in counts.items()))
+count = p["endmembers"] or max(2, next(iter(counts.values())))
 
 # %% [markdown]
 # ## Which ones?
@@ -89,20 +119,20 @@ print(
 
 # %% mystnb={"image": {"alt": "Spectra of the endmembers that VCA found, against wavelength in nm"}}
 found = {
-    "VCA": vca(pixels, p["count"], seed=p["seed"], restarts=20)[0],
-    "N-FINDR": pixels[:, nfindr(pixels, p["count"])],
+    "VCA": vca(pixels, count, seed=p["seed"], restarts=20)[0],
+    "N-FINDR": pixels[:, nfindr(pixels, count)],
 }
-truth = torch.from_numpy(planted.endmembers.T)
-names = planted.materials
-plot_endmembers(found["VCA"], planted.cube)
+plot_endmembers(found["VCA"], cube)
 
 # %%
-if p["count"] >= len(names):
-    for finder, endmembers in found.items():
-        order, angles = match_endmembers(endmembers, truth)
+order = torch.arange(count)
+if planted is not None and count >= len(materials):
+    truth = torch.from_numpy(planted.endmembers.T)
+    for finder, spectra in reversed(found.items()):
+        order, angles = match_endmembers(spectra, truth)
         each = ", ".join(
             f"{name} {float(angle):.2f}"
-            for name, angle in zip(names, angles, strict=True)
+            for name, angle in zip(planted.materials, angles, strict=True)
         )
         print(f"{finder:<8} angles to the planted ones (degrees): {each}")
 
@@ -113,25 +143,26 @@ if p["count"] >= len(names):
 # negative and summing to one (FCLS), or not negative only (NCLS). The planted scene has slopes and
 # shadows, and the sum of NCLS shows them: a pixel in shadow has less of everything.
 
-# %% mystnb={"image": {"alt": "Planted abundance maps above those found by FCLS, from 0 to 1"}}
-order, angles = match_endmembers(found["VCA"], truth)
+# %% mystnb={"image": {"alt": "Abundance maps found by FCLS, from 0 to 1, below the planted ones where they are known"}}
 shares = fcls(pixels, found["VCA"])
-planted_shares = torch.from_numpy(
-    np.moveaxis(planted.abundances, -1, 0)
-).reshape(len(names), -1)
-errors = abundance_rmse(shares, planted_shares, order)
-free = ncls(pixels, found["VCA"])
-print(
-    f"FCLS: root mean square error {float(errors.square().mean().sqrt()):.4f}"
-)
-print(
-    f"NCLS: sums from {float(free.sum(0).min()):.3f} to {float(free.sum(0).max()):.3f}"
-)
-maps = torch.cat([planted_shares, shares[order]])
-side = p["size"]
+free = ncls(pixels, found["VCA"]).sum(dim=0)
+print(f"NCLS: sums from {float(free.min()):.3f} to {float(free.max()):.3f}")
+maps = shares[order]
+titles = [f"FCLS {i + 1}" for i in range(len(maps))]
+if planted is not None and len(order) == len(materials):
+    known = torch.from_numpy(
+        np.moveaxis(planted.abundances, -1, 0)
+    ).flatten(1)
+    errors = abundance_rmse(shares, known, order)
+    total = float(errors.square().mean().sqrt())
+    print(f"FCLS: root mean square error {total:.4f}")
+    maps = torch.cat([known, maps])
+    titles = [
+        f"{kind} {n}" for kind in ("planted", "FCLS") for n in materials
+    ]
 plot_maps(
-    maps.reshape(-1, side, side),
-    [*(f"planted {n}" for n in names), *(f"FCLS {n}" for n in names)],
+    maps.reshape(-1, *image.shape[1:]),
+    titles,
     "Abundance (unitless)",
     (0, 1),
 )
@@ -173,17 +204,17 @@ for scene, records in recorded.items():
     for record in records:
         if record.key.method == SHOWN and record.images:
             both = record.images["abundances"] * STEP
-            materials = record.settings["materials"]
+            names = record.settings["materials"]
             rows, columns = (
                 both.shape[0] // 2,
-                both.shape[1] // len(materials),
+                both.shape[1] // len(names),
             )
-            tiles = both.reshape(2, rows, len(materials), columns)
+            tiles = both.reshape(2, rows, len(names), columns)
             stack = tiles.transpose(0, 2, 1, 3).reshape(-1, rows, columns)
             titles = [
                 f"{kind} {name}"
                 for kind in ("published", "found")
-                for name in materials
+                for name in names
             ]
             display(
                 plot_maps(
@@ -191,7 +222,7 @@ for scene, records in recorded.items():
                     titles,
                     f"Abundance on {scene} (unitless)",
                     (0, 1),
-                    columns=len(materials),
+                    columns=len(names),
                 )
             )
 
@@ -202,13 +233,12 @@ for scene, records in recorded.items():
 
 # %%
 for noise in (50, 40, 30, 20):  # dB
-    other = simulate(**given, snr_db=noise)
+    other = simulate(**recipe, snr_db=noise, seed=p["seed"])
     cloud = to_tensor(other.cube).flatten(1)
-    corners = vca(cloud, len(names), seed=p["seed"], restarts=20)[0]
-    angles = match_endmembers(
-        corners, torch.from_numpy(other.endmembers.T)
-    )[1]
-    print(f"{noise} dB: largest angle {float(angles.max()):.2f} degrees")
+    corners = vca(cloud, len(materials), seed=p["seed"], restarts=20)[0]
+    truth = torch.from_numpy(other.endmembers.T)
+    largest = match_endmembers(corners, truth)[1].max()
+    print(f"{noise} dB: largest angle {float(largest):.2f} degrees")
 
 # %% [markdown]
 # ## What held, and what did not
