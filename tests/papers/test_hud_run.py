@@ -90,6 +90,24 @@ def test_the_judge_is_trained_once(records, planted, tmp_path):
     assert again.net.accuracy == accuracies.pop()
 
 
+def test_a_kept_classifier_is_used_and_another_plan_is_another(planted, tmp_path):
+    """The same plan finds the network that is there; other settings do not stumble over it."""
+    first = Judge(planted.cube, None, size=16, clusters=3, iterations=3, folder=tmp_path)
+    (file,) = tmp_path.glob("*.ckpt")
+    before = file.stat().st_mtime_ns
+    same = Judge(planted.cube, None, size=16, clusters=3, iterations=3, folder=tmp_path)
+    assert file.stat().st_mtime_ns == before
+    assert first.net is not None
+    assert same.net is not None
+    for name, value in first.net.state_dict().items():
+        if isinstance(value, torch.Tensor):
+            assert torch.equal(value, same.net.state_dict()[name])
+    for other in ({"iterations": 4}, {"clusters": 2}, {"size": 12}):
+        plan = {"size": 16, "clusters": 3, "iterations": 3, **other}
+        Judge(planted.cube, None, **plan, folder=tmp_path)
+    assert len(list(tmp_path.glob("*.ckpt"))) == 4
+
+
 def test_a_scene_too_small_for_a_classifier_has_no_fid(planted):
     """FID and the inception score are left out, with the reason."""
     judge = Judge(

@@ -24,6 +24,7 @@ from hsirepro.metrics.distribution import (
 from hsirepro.metrics.features import frechet_distance, inception_score, precision_recall
 from hsirepro.records import Record, RecordKey
 from hsirepro.scenes.cube import from_tensor, to_tensor
+from hsirepro.training import fingerprint_of
 
 REAL_TILES = 512  # that the classifier's features are compared with
 PERCENTILES = (5, 25, 50, 75, 95)  # of the spectra, by band
@@ -50,8 +51,9 @@ class Judge:
         How many, where there are no labels.
     iterations : int
         Training steps of the network.
-    checkpoint : Path, optional
-        Where the trained classifier is kept; all methods of a scene share it.
+    folder : Path, optional
+        Where the trained classifier is kept, under a name of its own for each scene and setting;
+        all methods of a scene share it.
     device : str
     """
 
@@ -63,13 +65,18 @@ class Judge:
         size: int,
         clusters: int,
         iterations: int,
-        checkpoint: Path | None = None,
+        folder: Path | None = None,
         device: str = "cpu",
     ) -> None:
         self.cube, self.image, self.size = cube, to_tensor(cube), size
         self.why_not = ""
         self.net: TileClassifier | None = None
         given = clusters if labels is None else torch.from_numpy(labels)
+        checkpoint = None
+        if folder is not None:
+            classes = [clusters] if labels is None else labels.ravel().tolist()
+            plan = {"size": size, "iterations": iterations, "classes": classes}
+            checkpoint = folder / f"classifier-{fingerprint_of(plan, 0, self.image)[:12]}.ckpt"
         try:
             self.net = train_classifier(
                 self.image,

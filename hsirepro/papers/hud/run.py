@@ -166,7 +166,7 @@ def run_cell(
         size=profile.size,
         clusters=max(2, scene_of(key.scene).endmembers),
         iterations=profile.judging,
-        checkpoint=checkpoint.parent.parent / "classifier.ckpt" if checkpoint else None,
+        folder=checkpoint.parent.parent if checkpoint else None,
         device=device,
     )
     sources = provenance(
