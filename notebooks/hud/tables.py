@@ -166,9 +166,13 @@ def runs_of(crop: str) -> list:
     ]
 
 
+without = []
 for crop, known in STAND_INS.items():
     found = runs_of(crop)
-    if not (known.dataset and found):
+    if not known.dataset:
+        continue
+    if not any(record.key.method in TABLE_METHODS for record in found):
+        without.append(crop)
         continue
     table = comparison_table(
         paper="hud",
@@ -189,6 +193,13 @@ for crop, known in STAND_INS.items():
     display(table)
     title = CATALOGUE[crop].title
     display(Markdown(f"{crop} is: {title}. {provenance_line(found)}"))
+if without:
+    display(
+        Markdown(
+            f"No row of the paper is recorded yet on {', '.join(without)}; "
+            "`hsirepro sweep hud --profile quick` runs them."
+        )
+    )
 
 # %% [markdown]
 # ## All rows, and the nulls
