@@ -190,7 +190,7 @@ plot_curves(fitted.curves)
 # From pure noise back to $\mathbf{Z}$, then the softmax, then the endmembers. The paper takes all
 # thousand steps; a solver of the same equation (DPM-Solver++) needs some twenty. Left, tiles of
 # the scene; right, tiles that never were. After the seconds of the `smoke` profile they are little
-# more than noise; a recorded run of ten minutes follows.
+# more than noise. A longer run, recorded on a real crop, follows, with its profile and its time.
 
 # %% mystnb={"image": {"alt": "Sixteen real tiles and sixteen generated tiles in the same false colour"}}
 samples = fitted.model.sample(plan.count, seed=p["seed"])
