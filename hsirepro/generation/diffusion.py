@@ -31,6 +31,7 @@ References
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -224,6 +225,7 @@ def draw(
     shape: tuple[int, int, int, int],
     *,
     schedule: Schedule,
+    multiple: int = 1,
     solver: Solver = "dpm-solver++",
     steps: int = 25,
     seed: int = 0,
@@ -236,9 +238,11 @@ def draw(
     net : torch.nn.Module
         Predicts noise.
     shape : tuple
-        (n, C, h, w), with sides that the network's levels can halve.
+        (n, C, h, w).
     schedule : Schedule
         The one that the network was trained with.
+    multiple : int
+        What the network's sides must be a multiple of; larger maps are drawn and cut.
     solver : {"ancestral", "ddim", "dpm-solver++"}
     steps : int
         At most the schedule's.
@@ -265,9 +269,11 @@ def draw(
     generator = torch.Generator().manual_seed(seed)  # on the CPU: one seed, one start everywhere
     was_training = net.training
     net.eval()
+    count, channels, height, width = shape
+    whole = [multiple * math.ceil(side / multiple) for side in (height, width)]
     parts = []
-    for first in range(0, shape[0], BATCH):
-        maps = torch.randn(min(BATCH, shape[0] - first), *shape[1:], generator=generator)
+    for first in range(0, count, BATCH):
+        maps = torch.randn(min(BATCH, count - first), channels, *whole, generator=generator)
         maps = maps.to(device, memory_format=torch.channels_last)
         scheduler.set_timesteps(steps)
         how = {} if solver == "dpm-solver++" else {"generator": generator}
@@ -275,6 +281,6 @@ def draw(
             told = scheduler.alphas_cumprod[step].sqrt() if schedule.levels else step
             noise = net(maps, told.to(device)).sample
             maps = scheduler.step(noise, step, maps, **how).prev_sample
-        parts.append(maps.cpu())
+        parts.append(maps[:, :, :height, :width].cpu())
     net.train(was_training)
     return torch.cat(parts).contiguous()

@@ -41,13 +41,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from hsirepro.errors import ParameterError
 from hsirepro.generation.diffusion import CIFAR, Layout, Schedule, Solver, draw, noise_loss
-from hsirepro.generation.model import Fitted, Generator, Samples, check_count
+from hsirepro.generation.model import Fitted, Generator, Samples, check_count, no_other_ways
 from hsirepro.generation.patches import Patches
 from hsirepro.generation.training import Length, settled, train_averaged
 from hsirepro.training import own_randomness
-from hsirepro.unmixing.autoencoder import Encoder, UnmixingAutoencoder, fine_tuned
+from hsirepro.unmixing.autoencoder import Encoder, UnmixingAutoencoder, fine_tuned, mixed
 from hsirepro.unmixing.autoencoder import unmixing_autoencoder as unmix
 
 FLOOR = 8.0  # of eq. 4: an absent endmember has exp(-8) of an even share
@@ -155,26 +154,20 @@ class HUD(Generator):
     ) -> Samples:
         """Draw tiles of any size; see :class:`Generator` and :func:`diffusion.draw`."""
         check_count(count)
-        if how:
-            raise ParameterError(
-                f"HUD has no way {next(iter(how))!r} of drawing.", next_step="give solver or steps"
-            )
+        no_other_ways(how, "HUD", "solver or steps")
         side = size or self.size
-        multiple = self.layout.multiple
-        whole = multiple * math.ceil(side / multiple)
-        p = self.autoencoder.endmembers.shape[1]
+        endmembers = self.autoencoder.endmembers.cpu()
         maps = draw(
             self.net,
-            (count, p, whole, whole),
+            (count, endmembers.shape[1], side, side),
+            multiple=self.layout.multiple,
             schedule=self.schedule,
             solver=solver,
             steps=steps,
             seed=seed,
         )
-        scaled = maps[:, :, :side, :side] * self.spread.cpu() + self.centre.cpu()
-        abundances = constrain(scaled)
-        endmembers = self.autoencoder.endmembers.cpu()
-        return Samples(torch.einsum("lp,bphw->blhw", endmembers, abundances), abundances)
+        abundances = constrain(maps * self.spread.cpu() + self.centre.cpu())
+        return Samples(mixed(endmembers, abundances), abundances)
 
 
 def projection_loss(model: HUD, image: Tensor) -> float:

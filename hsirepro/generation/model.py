@@ -109,10 +109,12 @@ def channels_last(net: Net) -> Net:
     return laid_out
 
 
-def no_other_ways(how: dict[str, Any], name: str) -> None:
-    """Raise ParameterError if a method that draws in one way only is asked for another."""
+def no_other_ways(
+    how: dict[str, Any], name: str, ways: str = "the count, size and seed only"
+) -> None:
+    """Raise ParameterError if a method is asked for a way of drawing that it does not have."""
     if how:
         raise ParameterError(
             f"{name} has no way {next(iter(how))!r} of drawing.",
-            next_step="give the count, size and seed only",
+            next_step=f"give {ways}",
         )

@@ -15,16 +15,17 @@ A metric on which a null beats the methods does not measure what the methods are
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hsirepro.errors import ParameterError
-from hsirepro.generation.model import Fitted, Generator, Samples, check_count
+from hsirepro.generation.model import Fitted, Generator, Samples, check_count, no_other_ways
 from hsirepro.generation.patches import Patches
-from hsirepro.unmixing.autoencoder import unmixing_autoencoder
+from hsirepro.unmixing.autoencoder import mixed, unmixing_autoencoder
 
 
 class NullTiles(Generator):
@@ -41,7 +42,7 @@ class NullTiles(Generator):
 
     def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:
         """Copy tiles; see :class:`Generator`."""
-        _no_ways(how)
+        no_other_ways(how, "A null model")
         check_count(count)
         generator = torch.Generator().manual_seed(seed)
         return Samples(Patches([self.image], size or self.size).draw(count, generator).clone())
@@ -52,7 +53,7 @@ class NullShuffled(NullTiles):
 
     def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:
         """Draw pixels with replacement; see :class:`Generator`."""
-        _no_ways(how)
+        no_other_ways(how, "A null model")
         check_count(count)
         side = size or self.size
         pixels = self.image.flatten(1)
@@ -75,7 +76,7 @@ class NullMixtures(Generator):
 
     def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:
         """Draw abundances pixel by pixel; see :class:`Generator`."""
-        _no_ways(how)
+        no_other_ways(how, "A null model")
         check_count(count)
         side = size or self.size
         generator = torch.Generator().manual_seed(seed)
@@ -83,7 +84,7 @@ class NullMixtures(Generator):
         # Exponential variables over their sum are uniform on the simplex.
         waits = torch.empty(count, p, side, side).exponential_(generator=generator)
         abundances = waits / waits.sum(dim=1, keepdim=True)
-        return Samples(torch.einsum("lp,bphw->blhw", self.endmembers, abundances), abundances)
+        return Samples(mixed(self.endmembers, abundances), abundances)
 
 
 class NullFlat(Generator):
@@ -100,34 +101,45 @@ class NullFlat(Generator):
 
     def sample(self, count: int, *, size: int | None = None, seed: int = 0, **how: Any) -> Samples:
         """Fill tiles with the level; see :class:`Generator`."""
-        _no_ways(how)
+        no_other_ways(how, "A null model")
         check_count(count)
         side = size or self.size
         return Samples(self.level.expand(count, self.bands, side, side).clone())
 
 
-def null_tiles(
-    patches: Patches,
-    *,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: bool = False,
-    checkpoint: Path | None = None,
-) -> Fitted:
-    """Keep the first image, to copy tiles from; only ``patches`` matters."""
-    return _keep(NullTiles, patches)
+def unlearned(make: Callable[[Patches], Generator]) -> Callable[..., Fitted]:
+    """Return the contract's way to fit a model that only keeps something of the patches."""
+
+    def fit(
+        patches: Patches,
+        *,
+        seed: int = 0,
+        device: str = "cpu",
+        progress: bool = False,
+        checkpoint: Path | None = None,
+    ) -> Fitted:
+        return Fitted(make(patches))
+
+    return fit
 
 
-def null_shuffled(
-    patches: Patches,
-    *,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: bool = False,
-    checkpoint: Path | None = None,
-) -> Fitted:
-    """Keep the first image, to draw pixels from; only ``patches`` matters."""
-    return _keep(NullShuffled, patches)
+def _flat(patches: Patches) -> NullFlat:
+    model = NullFlat(size=patches.size, bands=patches.bands)
+    model.level.copy_(patches.pixels().mean())
+    return model
+
+
+def _first_image(kind: type[NullTiles], patches: Patches) -> NullTiles:
+    image = patches.images[0]
+    rows, columns = image.shape[1:]
+    model = kind(size=patches.size, image=(patches.bands, rows, columns))
+    model.image.copy_(image)
+    return model
+
+
+null_tiles = unlearned(partial(_first_image, NullTiles))
+null_shuffled = unlearned(partial(_first_image, NullShuffled))
+null_flat = unlearned(_flat)
 
 
 def null_mixtures(
@@ -155,30 +167,3 @@ def null_mixtures(
     model = NullMixtures(size=patches.size, bands=patches.bands, endmembers=endmembers)
     model.endmembers.copy_(found)
     return Fitted(model, settings={"endmembers": endmembers})
-
-
-def null_flat(
-    patches: Patches,
-    *,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: bool = False,
-    checkpoint: Path | None = None,
-) -> Fitted:
-    """Keep the mean of all values; only ``patches`` matters."""
-    model = NullFlat(size=patches.size, bands=patches.bands)
-    model.level.copy_(patches.pixels().mean())
-    return Fitted(model)
-
-
-def _keep(kind: type[NullTiles], patches: Patches) -> Fitted:
-    image = patches.images[0]
-    rows, columns = image.shape[1:]
-    model = kind(size=patches.size, image=(patches.bands, rows, columns))
-    model.image.copy_(image)
-    return Fitted(model)
-
-
-def _no_ways(how: dict[str, Any]) -> None:
-    if how:
-        raise ParameterError(f"A null model has no way {next(iter(how))!r} of drawing.")

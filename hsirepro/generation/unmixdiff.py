@@ -45,7 +45,6 @@ References
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -55,11 +54,11 @@ from torch import Tensor, nn
 
 from hsirepro.errors import ParameterError, suggest
 from hsirepro.generation.diffusion import Layout, Schedule, Solver, draw, noise_loss
-from hsirepro.generation.model import Fitted, Generator, Samples, check_count
+from hsirepro.generation.model import Fitted, Generator, Samples, check_count, no_other_ways
 from hsirepro.generation.patches import Patches
 from hsirepro.generation.training import Length, settled, train_averaged
 from hsirepro.training import fingerprint_of, own_randomness
-from hsirepro.unmixing.autoencoder import renormalised
+from hsirepro.unmixing.autoencoder import mixed, renormalised
 from hsirepro.unmixing.scene_autoencoder import (
     SceneAutoencoder,
     SceneUnmixing,
@@ -191,30 +190,25 @@ class UnmixDiff(Generator):
         Version ``release`` gives no abundances: what it mixes with need not sum to one.
         """
         check_count(count)
-        if how:
-            raise ParameterError(
-                f"{type(self).__name__} has no way {next(iter(how))!r} of drawing.",
-                next_step="give solver or steps",
-            )
+        no_other_ways(how, type(self).__name__, "solver or steps")
         side = size or self.size
-        multiple = self.layout.multiple
-        whole = multiple * math.ceil(side / multiple)
         endmembers = self.autoencoder.endmembers.detach().cpu()
         maps = draw(
             self.net,
-            (count, endmembers.shape[1], whole, whole),
+            (count, endmembers.shape[1], side, side),
+            multiple=self.layout.multiple,
             schedule=self.schedule,
             solver=solver,
             steps=steps,
             seed=seed,
             clip=True,
         )
-        shares = (maps[:, :, :side, :side] + 1.0) / 2.0
+        shares = (maps + 1.0) / 2.0
         if self.version == "release":
             lowest, highest = endmembers.aminmax()
-            return Samples(_mixed((endmembers - lowest) / (highest - lowest), shares))
+            return Samples(mixed((endmembers - lowest) / (highest - lowest), shares))
         shares = renormalised(shares, dim=1)
-        return Samples(_mixed(endmembers, shares), shares)
+        return Samples(mixed(endmembers, shares), shares)
 
 
 def shown(tiles: Tensor, inputs: list[int] | None, version: Version) -> tuple[Tensor, Tensor]:
@@ -395,8 +389,3 @@ def unmixdiff(
         progress=progress,
         checkpoint=checkpoint,
     )
-
-
-def _mixed(endmembers: Tensor, shares: Tensor) -> Tensor:
-    """Return tiles (n, L, h, w) of endmembers (L, p) and shares (n, p, h, w)."""
-    return torch.einsum("lp,bphw->blhw", endmembers, shares)

@@ -186,9 +186,7 @@ def plot_mosaics(pictures: Mapping[str, ArrayLike]) -> Figure:
 
 
 @book_style
-def plot_densities(
-    densities: Mapping[str, ArrayLike], wavelength: ArrayLike, top: float, *, known: bool = True
-) -> Figure:
+def plot_densities(densities: Mapping[str, ArrayLike], wavelength: ArrayLike, top: float) -> Figure:
     """Draw where the spectra of tiles lie: how often each value occurs at each wavelength.
 
     Parameters
@@ -196,11 +194,9 @@ def plot_densities(
     densities : mapping of str to array_like, shape (L, levels)
         Shares of pixels, in 1/65535, over equal levels from 0 to ``top``.
     wavelength : array_like, shape (L,)
-        Band centres in nm, or band numbers.
+        Band centres in nm.
     top : float
         Upper end of the highest level.
-    known : bool
-        Whether ``wavelength`` is in nm.
 
     Returns
     -------
@@ -230,7 +226,7 @@ def plot_densities(
     for axes in grid[:, 0]:
         axes.set_ylabel("Value (99.9th percentile = 1)")
     for axes in grid[-1]:
-        axes.set_xlabel("Wavelength (nm)" if known else "Band")
+        axes.set_xlabel("Wavelength (nm)")
     figure.colorbar(
         ScalarMappable(norm, MAP),
         ax=grid,

@@ -79,7 +79,7 @@ class UnmixingAutoencoder(nn.Module):
 
     def decode(self, abundances: Tensor) -> Tensor:
         """Return the spectra that abundances mix to, shape (B, p, H, W) to (B, L, H, W)."""
-        return torch.einsum("lp,bphw->blhw", self.endmembers, abundances)
+        return mixed(self.endmembers, abundances)
 
 
 def unmixing_autoencoder(
@@ -169,6 +169,11 @@ def fine_tuned(
     tuned = UnmixingAutoencoder(decoder.detach() * unit, model.encoder)
     tuned.weight.copy_(weight.detach() / unit)
     return tuned
+
+
+def mixed(endmembers: Tensor, abundances: Tensor) -> Tensor:
+    """Return A X for every pixel, shapes (L, p) and (B, p, H, W) to (B, L, H, W)."""
+    return torch.einsum("lp,bphw->blhw", endmembers, abundances)
 
 
 def renormalised(shares: Tensor, dim: int = 0) -> Tensor:

@@ -11,6 +11,8 @@
 # planted ourselves, from the pixels to new tiles.
 
 # %%
+from math import exp
+
 import torch
 from IPython.display import Markdown, display
 
@@ -49,7 +51,9 @@ key = ""  # variable in your .mat, .h5 or .npz, if it holds several
 wavelengths = ""  # text file of band centres in nm, if yours has none
 part = ""  # of your cube: first:last,first:last (rows, columns)
 endmembers = 0  # number of endmembers; 0 takes the paper's for the scene
-profile = "smoke"  # smoke (seconds), quick (some ten minutes), paper (GPU)
+profile = (
+    "smoke"  # smoke (seconds), quick (up to half an hour), paper (GPU)
+)
 seed = 0  # random seed; same seed, same machine, same numbers
 device = "cpu"  # where to train: cpu, cuda, or auto for the best here
 
@@ -133,7 +137,7 @@ print(
     f"Z from {Z.min():.2f} to {Z.max():.2f}, mean {Z.mean():.2f}, deviation {Z.std():.2f}"
 )
 print(
-    f"largest change of an abundance: {lost:.6f}, below exp(-8) = {2.718281828**-8:.6f}"
+    f"largest change of an abundance: {lost:.6f}, below exp(-8) = {exp(-8):.6f}"
 )
 
 # %% [markdown]

@@ -111,8 +111,7 @@ def test_tiles_are_reflectance_of_the_asked_shape(name):
     assert drawn.tiles.device.type == "cpu"
     assert not drawn.tiles.requires_grad
     assert torch.isfinite(drawn.tiles).all()
-    if name not in ("unmixdiff", "ubf"):  # their learned endmembers may be negative
-        assert drawn.tiles.min() >= 0.0
+    assert drawn.tiles.min() >= 0.0
     assert drawn.tiles.std() > 0.0
     if drawn.abundances is not None:
         assert drawn.abundances.shape[0::2] == (5, SIZE)

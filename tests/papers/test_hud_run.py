@@ -10,7 +10,7 @@ from hsirepro.errors import ParameterError
 from hsirepro.papers.hud import REFERENCED, keys, prepare, run_cell, scene_label, unmixing_keys
 from hsirepro.papers.hud.experiments import settings_of
 from hsirepro.papers.hud.recording import Judge, density, mosaic
-from hsirepro.papers.labels import record_name
+from hsirepro.papers.names import record_name
 from hsirepro.records import RecordStore
 from hsirepro.scenes import to_tensor
 

@@ -18,8 +18,6 @@ from hsirepro.records import RecordKey
 
 PAPER = "hud"
 TABLE = "I-III"
-STEPS = "sampler-steps"
-HALVES = "halves"
 SIZE = 32  # rows and columns of a tile, in the paper
 
 
@@ -110,7 +108,9 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "seconds, on the planted scene of 48 x 48 pixels",
             judging=80,
         ),
-        "quick": Profile("small", {}, 64, (0, 1, 2), SIZE, "some ten minutes a method, on a crop"),
+        "quick": Profile(
+            "small", {}, 64, (0, 1, 2), SIZE, "up to half an hour a method, on a crop"
+        ),
         "paper": Profile("paper", {}, 256, (0, 1, 2), SIZE, "hours on a GPU"),
     }
 )

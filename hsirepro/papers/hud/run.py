@@ -16,7 +16,7 @@ from hsirepro.generation import METHODS, Patches
 from hsirepro.papers.hud.experiments import PROFILES, VARIANTS, scene_of, settings_of
 from hsirepro.papers.hud.recording import Judge, record_of
 from hsirepro.papers.hud.unmixing import UNMIXING, run_unmixing
-from hsirepro.papers.labels import record_name
+from hsirepro.papers.names import record_name
 from hsirepro.records import Meter, Record, RecordKey, provenance
 from hsirepro.scenes import open_scene, wavelengths_nm
 from hsirepro.scenes.clean import cleaned

@@ -27,7 +27,7 @@ from hsirepro.papers.hyconet.studies import (
     plan_of,
     variant_of,
 )
-from hsirepro.papers.labels import record_name
+from hsirepro.papers.names import record_name
 from hsirepro.records import Meter, Record, RecordKey, provenance
 from hsirepro.scenes import CATALOGUE, open_scene, wavelengths_nm
 from hsirepro.scenes.clean import cleaned
