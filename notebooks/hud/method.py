@@ -248,6 +248,27 @@ diversity = block_diversity(samples.tiles, Y, reading="pixelwise")
 print(f"point fidelity {fidelity:.4f}, block diversity {diversity:.4f}")
 
 # %% [markdown]
+# ## What the paper leaves open
+#
+# The text and the equations leave these to whoever re-does the work. Each choice and where it is
+# from:
+#
+# | open | here | source |
+# |---|---|---|
+# | scale of the pixels | over the scene's 99.9th percentile | ours; both metrics ignore it, FID does not |
+# | VCA | best of 20 starts, projection for noisy scenes | [](unmixing.ipynb), where it matters |
+# | negative abundances of eq. 3 | fully constrained, eq. 2; `encoder="linear"` clamps and scales | eq. 4 has no value for them |
+# | scale of Z | one mean and one deviation a scene; `scaling="raw"` is the text | noise of variance one |
+# | schedule | 1e-4 to 0.02, linear, $\sigma_t^2 = \beta_t$ | Ho et al. (2020) |
+# | network, batch, rate, average | of Ho et al. for 32 x 32 in `paper`; smaller in the others | Ho et al. (2020); ours |
+# | length | 50,000 steps in `paper`, 2,000 in `quick` | what can be afforded |
+# | sampler | DPM-Solver++ with 25 steps; `solver="ancestral", steps=1000` is eq. 14 | time |
+# | tiles judged | 256 in `paper`, 64 in `quick` | not stated |
+# | blocks of eq. 17 | whole tiles, all positions | not stated |
+# | network of FID and IS | a small one for each scene, its accuracy recorded | "a classification network" |
+# | training and judging | on the same scene, as in the paper | no held-out part is mentioned |
+
+# %% [markdown]
 # ## Change me
 #
 # Take pixels that nobody generated: random mixtures of the same endmembers, each pixel on its own.
