@@ -51,9 +51,7 @@ key = ""  # variable in your .mat, .h5 or .npz, if it holds several
 wavelengths = ""  # text file of band centres in nm, if yours has none
 part = ""  # of your cube: first:last,first:last (rows, columns)
 endmembers = 0  # number of endmembers; 0 takes the paper's for the scene
-profile = (
-    "smoke"  # smoke (seconds), quick (up to half an hour), paper (GPU)
-)
+profile = "smoke"  # smoke (seconds), quick (half an hour), paper (GPU)
 seed = 0  # random seed; same seed, same machine, same numbers
 device = "cpu"  # where to train: cpu, cuda, or auto for the best here
 
