@@ -30,6 +30,8 @@ class Length:
         Of Adam.
     warm_up : int
         Steps in which the learning rate rises to its value.
+    falls : bool
+        Whether it falls to 0 by the end, evenly; where a method has no schedule of its own.
     clip_norm : float
         Largest norm of a step's gradients; longer ones are scaled to it.
     average : float
@@ -41,6 +43,7 @@ class Length:
     batch: int = 16
     learning_rate: float = 2e-4
     warm_up: int = 100
+    falls: bool = False
     clip_norm: float = 1.0
     average: float = 0.999
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -106,7 +109,7 @@ def train_averaged(
     checkpoint: Path | None,
     given: Sequence[Tensor],
     title: str,
-    decay: Callable[[float], float] = lambda share: 1.0,
+    decay: Callable[[float], float] | None = None,
 ) -> Fitted:
     """Train ``model.net`` on random tiles and return the model with the average of its weights.
 
@@ -127,7 +130,7 @@ def train_averaged(
         Shown before the progress bar.
     decay : callable, optional
         From the share of the training that is done, 0 to 1, to that of the learning rate which is
-        left; constant by default.
+        left; by default as the configuration says.
 
     Returns
     -------
@@ -148,7 +151,7 @@ def train_averaged(
     run = TrainingRun(
         nn.ModuleDict({"net": net, "average": average}),
         optimizer,
-        rising_and_falling(optimizer, config, decay),
+        rising_and_falling(optimizer, config, decay or (lambda share: 1.0 - share * config.falls)),
         config.iterations,
         fingerprint=fingerprint_of(
             {"method": title, "size": patches.size, **config.plain()}, seed, *given

@@ -33,8 +33,8 @@ has it, not orthogonal; every tile of a batch has a step of its own, gradients a
 and sigma_t^2 = beta_t. Millions of steps on 8 tiles of 256 x 256 are beyond us: the diffusion
 takes as many steps and tiles as HUD's, and the autoencoder sees as many pixels as in 40 epochs of
 Chikusei. ``small`` has an autoencoder of one group of one pair, and trains the diffusion as HUD's
-``small`` does, moving average included, so that the methods differ in what they learn and not in
-how long.
+``small`` does, velocity and moving average included, so that the methods differ in what they
+learn and not in how long.
 
 References
 ----------
@@ -45,7 +45,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,7 +53,7 @@ import torch
 from torch import Tensor, nn
 
 from hsirepro.errors import ParameterError, suggest
-from hsirepro.generation.diffusion import Layout, Schedule, Solver, draw, noise_loss
+from hsirepro.generation.diffusion import BRIEF, Layout, Schedule, Solver, denoising_loss, draw
 from hsirepro.generation.model import Fitted, Generator, Samples, check_count, no_other_ways
 from hsirepro.generation.patches import Patches
 from hsirepro.generation.training import Length, settled, train_averaged
@@ -69,6 +69,7 @@ from hsirepro.unmixing.scene_autoencoder import (
 
 Version = Literal["repaired", "release"]
 VERSIONS = ("repaired", "release")
+RELEASED = Schedule(2000, 1e-6, 1e-2, levels=True)
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class UnmixDiffConfig(Length):
     )
     unmixing_iterations: int = 2_000
     layout: Layout = field(default_factory=Layout)
-    schedule: Schedule = field(default_factory=lambda: Schedule(2000, 1e-6, 1e-2, levels=True))
+    schedule: Schedule = RELEASED
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -118,7 +119,7 @@ PRESETS = {
         unmixing_iterations=32_000,
         layout=Layout((64, 128, 256), blocks=2, attention=(1,), groups=32, dropout=0.2),
     ),
-    "small": UnmixDiffConfig(),
+    "small": UnmixDiffConfig(schedule=replace(RELEASED, predicts="velocity"), **BRIEF),
 }
 
 
@@ -305,15 +306,12 @@ def fit_abundances(
         made.autoencoder = autoencoder  # which moves to the device with the model
         return made
 
-    scheduler = config.schedule.scheduler()
-
     def loss(net: nn.Module, tiles: Tensor) -> dict[str, Tensor]:
         seen, _ = shown(tiles, inputs, config.version)
         # In full precision: logits of bfloat16 would coarsen the abundances.
         with torch.no_grad(), torch.autocast(tiles.device.type, enabled=False):
             maps = 2.0 * autoencoder.encode(seen) - 1.0
-        levels = config.schedule.levels
-        return {"noise": noise_loss(net, maps, scheduler, levels=levels, absolute=True)}
+        return denoising_loss(net, maps, config.schedule, absolute=True)
 
     fitted = train_averaged(
         build,

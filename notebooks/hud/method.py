@@ -51,7 +51,7 @@ key = ""  # variable in your .mat, .h5 or .npz, if it holds several
 wavelengths = ""  # text file of band centres in nm, if yours has none
 part = ""  # of your cube: first:last,first:last (rows, columns)
 endmembers = 0  # number of endmembers; 0 takes the paper's for the scene
-profile = "smoke"  # smoke (seconds), quick (half an hour), paper (GPU)
+profile = "smoke"  # smoke (seconds), quick (minutes), paper (GPU)
 seed = 0  # random seed; same seed, same machine, same numbers
 device = "cpu"  # where to train: cpu, cuda, or auto for the best here
 
@@ -259,7 +259,8 @@ print(f"point fidelity {fidelity:.4f}, block diversity {diversity:.4f}")
 # | scale of Z | one mean and one deviation a scene; `scaling="raw"` is the text | noise of variance one |
 # | schedule | 1e-4 to 0.02, linear, $\sigma_t^2 = \beta_t$ | Ho et al. (2020) |
 # | network, batch, rate, average | of Ho et al. for 32 x 32 in `paper`; smaller in the others | Ho et al. (2020); ours |
-# | length | 50,000 steps in `paper`, 2,000 in `quick` | what can be afforded |
+# | length | 50,000 steps in `paper`, 1,000 in `quick` | what can be afforded |
+# | what the network predicts | noise (eq. 15) in `paper`; the velocity in the others | below |
 # | sampler | DPM-Solver++ with 25 steps; `solver="ancestral", steps=1000` is eq. 14 | time |
 # | tiles judged | 256 in `paper`, 64 in `quick` | not stated |
 # | blocks of eq. 17 | whole tiles, all positions | not stated |

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # HUD: the tables
 #
-# *Takes some seconds with the `smoke` profile, and up to half an hour a method with `quick`, on two CPU
+# *Takes some seconds with the `smoke` profile, and some ten minutes a method with `quick`, on two CPU
 # cores.*
 #
 # HUD {cite}`shen2025hud` draws tiles of 32 x 32 pixels and sets them beside those of five other
@@ -35,9 +35,9 @@ from hsirepro.papers.hud import (
     scene_label,
     scene_of,
 )
+from hsirepro.papers.hud.findings import null_notes
 from hsirepro.papers.hud.scores import (
     COLUMNS,
-    null_notes,
     printed_averages,
     scores,
 )
@@ -75,7 +75,7 @@ key = ""  # variable in your .mat, .h5 or .npz, if it holds several
 wavelengths = ""  # text file of band centres in nm, if yours has none
 part = ""  # of your cube: first:last,first:last (rows, columns)
 endmembers = 0  # number of endmembers; 0 takes the paper's for the scene
-profile = "smoke"  # smoke (seconds), quick (half an hour), paper (GPU)
+profile = "smoke"  # smoke (seconds), quick (minutes), paper (GPU)
 seed = 0  # random seed; same seed, same machine, same numbers
 device = "cpu"  # where to train: cpu, cuda, or auto for the best here
 methods = "null-tiles, null-mixtures, null-flat, hud"  # what to run, of the rows below

@@ -13,7 +13,8 @@ from IPython.display import Markdown, display
 
 from hsirepro.papers.hud import STAND_INS
 from hsirepro.papers.hud.claims import decided
-from hsirepro.papers.hud.scores import null_notes, scores
+from hsirepro.papers.hud.findings import null_notes
+from hsirepro.papers.hud.scores import scores
 from hsirepro.papers.published import claims
 from hsirepro.params import Parameter, check_chapter
 from hsirepro.records import RecordStore

@@ -30,7 +30,6 @@ from hsirepro.papers.hyconet import PROFILES
 from hsirepro.papers.hyconet.own_pair import (
     PARAMETERS,
     calibrated,
-    check_output,
     consistency,
     coverage_from_file,
     estimate_sensors,
@@ -39,7 +38,6 @@ from hsirepro.papers.hyconet.own_pair import (
     open_pair,
     reduced,
     run_method,
-    write_cube,
 )
 from hsirepro.params import check_chapter
 from hsirepro.report import (
@@ -51,6 +49,7 @@ from hsirepro.report import (
     plot_scene,
     plot_widths,
 )
+from hsirepro.scenes.writing import check_output, write_cube
 
 _known = set(globals())
 

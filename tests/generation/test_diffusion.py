@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from hsirepro.errors import ParameterError
-from hsirepro.generation.diffusion import BATCH, CIFAR, SOLVERS, Layout, Schedule, draw, noise_loss
+from hsirepro.generation.diffusion import (
+    BATCH,
+    CIFAR,
+    SOLVERS,
+    Layout,
+    Schedule,
+    denoising_loss,
+    draw,
+)
 
 SCHEDULE = Schedule()
 MEAN, DEVIATION = -1.5, 0.7
@@ -72,23 +80,66 @@ def test_the_last_step_adds_no_noise() -> None:
     assert torch.equal(made[0], made[1])
 
 
-def test_noise_is_added_as_in_the_closed_form() -> None:
+@pytest.mark.parametrize("predicts", ["noise", "velocity"])
+def test_noise_is_added_as_in_the_closed_form(predicts: Any) -> None:
     """Z_t = sqrt(abar_t) Z_0 + sqrt(1 - abar_t) eps: a perfect predictor has loss zero."""
     clean = torch.full((64, 2, 4, 4), 0.4)
 
     class Perfect(nn.Module):
         def forward(self, noisy: Tensor, step: Tensor) -> Any:
             a = abar()[step].reshape(-1, 1, 1, 1)
-            return SimpleNamespace(sample=((noisy - a.sqrt() * 0.4) / (1 - a).sqrt()).float())
+            noise = (noisy - a.sqrt() * 0.4) / (1 - a).sqrt()
+            velocity = a.sqrt() * noise - (1 - a).sqrt() * 0.4
+            right = {"noise": noise, "velocity": velocity}[predicts]
+            return SimpleNamespace(sample=right.float())
 
     class Blind(nn.Module):
         def forward(self, noisy: Tensor, step: Tensor) -> Any:
             return SimpleNamespace(sample=torch.zeros_like(noisy))
 
-    scheduler = SCHEDULE.scheduler()
+    schedule = Schedule(predicts=predicts)
     torch.manual_seed(0)
-    assert float(noise_loss(Perfect(), clean, scheduler)) < 1e-8
-    assert float(noise_loss(Blind(), clean, scheduler)) == pytest.approx(1.0, abs=0.1)
+    assert float(denoising_loss(Perfect(), clean, schedule)[predicts]) < 1e-8
+    standard = torch.randn(64, 2, 8, 8)
+    assert float(denoising_loss(Blind(), standard, schedule)[predicts]) == pytest.approx(1, abs=0.1)
+
+
+def test_the_signal_is_that_of_the_library() -> None:
+    """sqrt(abar_t), told to the network and used in the loss, as the samplers have it."""
+    for schedule in (SCHEDULE, Schedule(2000, 1e-6, 1e-2, levels=True)):
+        theirs = schedule.scheduler().alphas_cumprod.double().sqrt()
+        assert torch.allclose(schedule.signal, theirs, rtol=1e-4)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_both_predictions_draw_the_same(solver: Any) -> None:
+    """A network that knows the noise, and one that knows the velocity, lead to the same maps."""
+
+    class Knows(nn.Module):
+        def __init__(self, velocity: bool) -> None:
+            super().__init__()
+            self.velocity = velocity
+            self.any = nn.Parameter(torch.zeros(()))
+
+        def forward(self, noisy: Tensor, step: Tensor) -> Any:
+            a = abar()[step]
+            # Maps of mean 0.5 and deviation 0.2: what is expected of the noise.
+            noise = (1 - a).sqrt() * (noisy - a.sqrt() * 0.5) / (0.04 * a + 1 - a)
+            clean = (noisy - (1 - a).sqrt() * noise) / a.sqrt()
+            velocity = a.sqrt() * noise - (1 - a).sqrt() * clean
+            return SimpleNamespace(sample=(velocity if self.velocity else noise).float())
+
+    noise, velocity = (
+        draw(
+            Knows(predicts == "velocity"),
+            (3, 2, 8, 8),
+            schedule=Schedule(predicts=predicts),
+            solver=solver,
+            steps=20,
+        )
+        for predicts in ("noise", "velocity")
+    )
+    assert torch.allclose(noise, velocity, atol=2e-3)
 
 
 def test_the_schedule_ends_in_noise() -> None:

@@ -13,7 +13,7 @@ import torch
 
 from hsirepro.errors import ParameterError, RecordError
 from hsirepro.generation import MODELS, Fitted, Patches, training
-from hsirepro.generation.diffusion import Layout, noise_loss
+from hsirepro.generation.diffusion import Layout, denoising_loss
 from hsirepro.generation.hud import constrain, hud, unconstrain
 from hsirepro.training import TrainingRun
 
@@ -105,13 +105,13 @@ def test_resumed_is_uninterrupted(tmp_path: Path, monkeypatch: Any, stop: int) -
     module = importlib.import_module("hsirepro.generation.hud")
     calls: list[int] = []
 
-    def cut_off(*given: Any) -> torch.Tensor:
+    def cut_off(*given: Any) -> dict[str, torch.Tensor]:
         calls.append(1)
         if len(calls) == stop + 1:
             raise KeyboardInterrupt
-        return noise_loss(*given)
+        return denoising_loss(*given)
 
-    monkeypatch.setattr(module, "noise_loss", cut_off)
+    monkeypatch.setattr(module, "denoising_loss", cut_off)
     path = tmp_path / "run.ckpt"
     with pytest.raises(KeyboardInterrupt):
         fitted(checkpoint=path)
@@ -119,7 +119,7 @@ def test_resumed_is_uninterrupted(tmp_path: Path, monkeypatch: Any, stop: int) -
     assert len(calls) == TINY["iterations"] + 1  # no step but the broken one was done twice
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
-    np.testing.assert_array_equal(whole.curves["noise"], resumed.curves["noise"])
+    np.testing.assert_array_equal(whole.curves["velocity"], resumed.curves["velocity"])
 
 
 def test_same_seed_same_bytes_and_the_callers_randomness_stays() -> None:

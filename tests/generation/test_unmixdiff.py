@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from hsirepro.errors import ParameterError, RecordError
 from hsirepro.generation import MODELS, Fitted, Patches, training, unmixdiff
-from hsirepro.generation.diffusion import SOLVERS, Layout, Schedule, draw, noise_loss
+from hsirepro.generation.diffusion import SOLVERS, Layout, Schedule, denoising_loss, draw
 from hsirepro.generation.unmixdiff import PRESETS, UnmixDiff, stretched
 from hsirepro.training import TrainingRun
 from hsirepro.unmixing import scene_autoencoder
@@ -192,12 +192,13 @@ def test_the_diffusion_learns_abundances_within_one(monkeypatch: Any) -> None:
     """Its maps are 2 A - 1: within [-1, 1], summing to 2 - p, and by the absolute error."""
     seen: list[Tensor] = []
 
-    def noted(net: nn.Module, clean: Tensor, scheduler: Any, **how: bool) -> Tensor:
-        assert how == {"levels": True, "absolute": True}
+    def noted(net: nn.Module, clean: Tensor, schedule: Schedule, **how: bool) -> dict[str, Tensor]:
+        assert schedule.levels
+        assert how == {"absolute": True}
         seen.append(clean)
-        return noise_loss(net, clean, scheduler, **how)
+        return denoising_loss(net, clean, schedule, **how)
 
-    monkeypatch.setattr(module, "noise_loss", noted)
+    monkeypatch.setattr(module, "denoising_loss", noted)
     model = fitted().model
     assert isinstance(model, UnmixDiff)
     maps = torch.cat(seen)
@@ -309,7 +310,7 @@ def test_curves_of_both_phases() -> None:
     """The autoencoder's have its name before them."""
     curves = fitted().curves
     parts = {"iteration", "loss", "error", "angle", "roughness"}
-    assert set(curves) == {"iteration", "loss", "noise"} | {f"unmixing_{name}" for name in parts}
+    assert set(curves) == {"iteration", "loss", "velocity"} | {f"unmixing_{name}" for name in parts}
 
 
 def test_layout_of_the_release_has_its_size() -> None:
@@ -379,13 +380,12 @@ def test_noise_of_a_level_is_the_closed_form() -> None:
             return super().forward(noisy, level)
 
     torch.manual_seed(0)
-    scheduler = LEVELS.scheduler()
     for _ in range(8):
-        loss = noise_loss(Perfect(0.3, 0.0), clean, scheduler, levels=True, absolute=True)
-        assert float(loss) < 0.02  # rounding, where next to no noise was added
+        loss = denoising_loss(Perfect(0.3, 0.0), clean, LEVELS, absolute=True)
+        assert float(loss["noise"]) < 0.02  # rounding, where next to no noise was added
     levels = torch.cat(told)
     assert len(levels.unique()) > 500  # one for every tile, not one for every step
-    ends = scheduler.alphas_cumprod[-1].sqrt(), torch.tensor(1.0)
+    ends = LEVELS.signal[-1], torch.tensor(1.0)
     assert bool(((levels >= ends[0]) & (levels <= ends[1])).all())
 
 
@@ -396,12 +396,12 @@ def test_absolute_loss_is_that_of_the_noise() -> None:
         def forward(self, noisy: Tensor, told: Tensor) -> Any:
             return SimpleNamespace(sample=torch.zeros_like(noisy))
 
-    clean, scheduler = torch.zeros(64, 4, 16, 16), LEVELS.scheduler()
+    clean = torch.zeros(64, 4, 16, 16)
     torch.manual_seed(0)
-    how = {"levels": True}
-    loss = noise_loss(Blind(), clean, scheduler, absolute=True, **how)
+    loss = denoising_loss(Blind(), clean, LEVELS, absolute=True)["noise"]
     assert float(loss) == pytest.approx((2 / np.pi) ** 0.5, abs=0.01)
-    assert float(noise_loss(Blind(), clean, scheduler, **how)) == pytest.approx(1.0, abs=0.02)
+    loss = denoising_loss(Blind(), clean, LEVELS)["noise"]
+    assert float(loss) == pytest.approx(1.0, abs=0.02)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

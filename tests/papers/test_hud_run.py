@@ -67,7 +67,7 @@ def test_a_record_holds_what_the_chapters_show(records):
     record = records["hud"]
     assert {"PointFidelity", "BlockDiversity", "seconds per tile"} <= set(record.metrics)
     assert record.metrics["largest loss of the projection"] < np.exp(-8)
-    assert len(record.curves["noise"]) == len(record.curves["iteration"])
+    assert len(record.curves["velocity"]) == len(record.curves["iteration"])
     assert record.arrays["percentiles_generated"].shape == (5, 60)
     assert record.images["generated"].shape == (64, 64, 3)
     assert record.settings["iterations"] == settings_of("hud", "smoke", 5)["iterations"]

@@ -21,7 +21,6 @@ from hsirepro.optics import CropWarning, PointSpread, add_noise, gaussian_kernel
 from hsirepro.papers.hyconet.own_pair import (
     OwnPair,
     calibrated,
-    check_output,
     consistency,
     coverage_from_file,
     estimate_sensors,
@@ -31,7 +30,6 @@ from hsirepro.papers.hyconet.own_pair import (
     open_pair,
     reduced,
     run_method,
-    write_cube,
 )
 from hsirepro.scenes import open_scene
 from hsirepro.scenes.cube import from_tensor, make_cube, to_tensor
@@ -441,51 +439,3 @@ def test_methods_are_named_once_and_known():
     for text in ("", " , ", "gsa,gsa"):
         with pytest.raises(ParameterError, match="does not name each of one or more methods once"):
             methods_of(text)
-
-
-# The file that is kept
-
-
-def test_the_fused_cube_comes_back_from_its_file(planted, tmp_path):
-    """open_scene reads the pixels, wavelengths and units that were written."""
-    path = check_output(str(tmp_path / "fused.nc"))
-    write_cube(planted.truth, path, fusion="truth", profile="smoke")
-    again = open_scene(str(path))
-    np.testing.assert_array_equal(again.values, planted.truth.values)
-    np.testing.assert_allclose(again.wavelength, planted.truth.wavelength)
-    assert again.attrs["units"] == "reflectance"
-    with xr.open_dataset(path, engine="h5netcdf") as stored:
-        assert stored["cube"].attrs["fusion"] == "truth"
-    assert [file.name for file in tmp_path.iterdir()] == ["fused.nc"]
-
-
-def test_nothing_is_overwritten_and_no_folder_is_made(planted, tmp_path):
-    """An output that cannot be is refused before work starts, and at the end once more."""
-    assert check_output("") is None
-    there = tmp_path / "fused.nc"
-    there.write_bytes(b"mine")
-    with pytest.raises(ParameterError, match="is there already, and is not overwritten"):
-        check_output(str(there))
-    with pytest.raises(ParameterError, match="is there already"):
-        write_cube(planted.truth, there)
-    assert there.read_bytes() == b"mine"
-    with pytest.raises(ParameterError) as caught:
-        check_output(str(tmp_path / "gone" / "fused.nc"))
-    assert "does not exist" in str(caught.value)
-    assert str(tmp_path / "gone") in str(caught.value)
-    with pytest.raises(ParameterError, match=r"let it end in \.nc"):
-        check_output(str(tmp_path / "fused.tif"))
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
-    """A read-only folder is found out by trying, whoever runs it."""
-
-    def refuse(**_):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("hsirepro.papers.hyconet.own_pair.output.tempfile.TemporaryFile", refuse)
-    with pytest.raises(ParameterError) as caught:
-        check_output(str(tmp_path / "fused.nc"))
-    assert "cannot be written" in str(caught.value)
-    assert "Permission denied" in str(caught.value)
-    assert str(tmp_path) in str(caught.value)

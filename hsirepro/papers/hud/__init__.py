@@ -1,12 +1,16 @@
 """HUD, hyperspectral image generation: its tables as data, and the run that fills one cell."""
 
 from hsirepro.papers.hud.experiments import (
+    DAMAGED,
     DATASETS,
+    HALVES,
     NULLS,
     PARAMETERS,
     PROFILES,
     PUBLISHED_NAMES,
+    SAMPLERS,
     STAND_INS,
+    STUDIED,
     TABLE,
     TABLE_METHODS,
     VARIANTS,
@@ -20,14 +24,18 @@ from hsirepro.papers.hud.run import Prepared, prepare, run_cell, scene_label
 from hsirepro.papers.hud.unmixing import FINDERS, REFERENCED, UNMIXING, unmixing_keys
 
 __all__ = [
+    "DAMAGED",
     "DATASETS",
     "FINDERS",
+    "HALVES",
     "NULLS",
     "PARAMETERS",
     "PROFILES",
     "PUBLISHED_NAMES",
     "REFERENCED",
+    "SAMPLERS",
     "STAND_INS",
+    "STUDIED",
     "TABLE",
     "TABLE_METHODS",
     "UNMIXING",

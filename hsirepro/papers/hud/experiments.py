@@ -12,12 +12,14 @@ from types import MappingProxyType
 from typing import Any
 
 from hsirepro.errors import ParameterError, suggest
-from hsirepro.generation.diffusion import Layout
+from hsirepro.generation.diffusion import Layout, Schedule
+from hsirepro.papers.hud.damages import DAMAGES
 from hsirepro.params import Parameter
 from hsirepro.records import RecordKey
 
 PAPER = "hud"
 TABLE = "I-III"
+HALVES, SAMPLERS, DAMAGED = "halves", "samplers", "damages"  # studies the paper does not have
 SIZE = 32  # rows and columns of a tile, in the paper
 
 
@@ -64,6 +66,9 @@ The three AVIRIS crops have nothing but the sensor in common with Indian Pines, 
 Kennedy Space Center. ``hydice-urban-crop`` stands for no scene of the paper.
 """
 
+STUDIED = ("pavia-centre-crop", "jasper-ridge")
+"""Where a sweep runs the studies that the paper does not have."""
+
 PLANTED = Scene(5)  # the built-in scene; also what a scene of one's own starts from
 
 
@@ -108,9 +113,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "seconds, on the planted scene of 48 x 48 pixels",
             judging=80,
         ),
-        "quick": Profile(
-            "small", {}, 64, (0, 1, 2), SIZE, "up to half an hour a method, on a crop"
-        ),
+        "quick": Profile("small", {}, 64, (0, 1, 2), SIZE, "some ten minutes a method, on a crop"),
         "paper": Profile("paper", {}, 256, (0, 1, 2), SIZE, "hours on a GPU"),
     }
 )
@@ -134,6 +137,8 @@ class Variant:
         Whether the profile's preset and length apply.
     smoke : mapping
         What the smoke profile does otherwise than for all methods.
+    only : str, optional
+        The one profile in which the row is not the same as another.
     """
 
     method: str
@@ -142,6 +147,7 @@ class Variant:
     endmembers: bool = False
     trained: bool = True
     smoke: Mapping[str, object] = field(default_factory=dict)
+    only: str | None = None
 
 
 # A smaller network learns more in a few seconds.
@@ -168,6 +174,10 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "unmixdiff": Variant("unmixdiff", {"version": "release"}, "UD", smoke=_SHORT_UNMIXING),
         "ubf": Variant("ubf", {"version": "release"}, "UBF", smoke=_SHORT_UNMIXING),
         "hud": Variant("hud", {}, "HUD", endmembers=True, smoke=_SHORT),
+        # Eq. 15 to the letter, which the preset of the paper profile is anyway.
+        "hud-noise": Variant(
+            "hud", {"schedule": Schedule()}, endmembers=True, smoke=_SHORT, only="quick"
+        ),
         "hud-raw": Variant("hud", {"scaling": "raw"}, endmembers=True, smoke=_SHORT),
         "hud-linear": Variant("hud", {"encoder": "linear"}, endmembers=True, smoke=_SHORT),
         "unmixdiff-repaired": Variant("unmixdiff", {"version": "repaired"}, smoke=_SHORT_UNMIXING),
@@ -175,6 +185,15 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
     }
 )
 NULLS = ("null-tiles", "null-shuffled", "null-mixtures", "null-flat")
+ROWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        TABLE: tuple(VARIANTS),
+        HALVES: tuple(VARIANTS),
+        SAMPLERS: tuple(name for name, variant in VARIANTS.items() if variant.method == "hud"),
+        DAMAGED: tuple(DAMAGES),
+    }
+)
+"""What each table may have as a row."""
 TABLE_METHODS = tuple(name for name, variant in VARIANTS.items() if variant.published)
 """The rows that the paper's tables have."""
 
@@ -262,11 +281,11 @@ def keys(
     profile : str
         A key of :data:`PROFILES`.
     methods : iterable of str, optional
-        Keys of :data:`VARIANTS`; all by default.
+        Rows of the table, see :data:`ROWS`; all by default.
     seeds : iterable of int, optional
         Those of the profile by default.
     table : str
-        ``"I-III"``, or a study.
+        ``"I-III"``, ``"halves"``, ``"samplers"`` or ``"damages"``.
     endmembers : int
         A number that is not the scene's, or 0.
 
@@ -277,12 +296,15 @@ def keys(
     """
     if profile not in PROFILES:
         raise ParameterError(f"HUD has no profile {profile!r}.", hint=suggest(profile, PROFILES))
+    if table not in ROWS:
+        raise ParameterError(f"HUD has no table {table!r}.", hint=suggest(table, ROWS))
+    rows = ROWS[table]
     chosen = tuple(PROFILES[profile].seeds if seeds is None else seeds)
     found = []
-    for method in VARIANTS if methods is None else methods:
-        if method not in VARIANTS:
+    for method in rows if methods is None else methods:
+        if method not in rows:
             raise ParameterError(
-                f"HUD's tables have no method {method!r}.", hint=suggest(method, VARIANTS)
+                f"HUD's table {table} has no method {method!r}.", hint=suggest(method, rows)
             )
         found += [
             RecordKey(PAPER, table, scene, condition_of(profile, endmembers), method, profile, s)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hsirepro.papers.hud.experiments import (
+    DAMAGED,
     DATASETS,
+    HALVES,
     NULLS,
     PROFILES,
+    SAMPLERS,
     STAND_INS,
+    STUDIED,
     TABLE,
     TABLE_METHODS,
     VARIANTS,
@@ -36,16 +40,19 @@ def planned(profile: str, own: Iterable[str] = ()) -> list[RecordKey]:
     """
     seeds = PROFILES[profile].seeds if profile in PROFILES else ()
     scenes = (*own, *STAND_INS)
-    extra = [name for name in VARIANTS if name not in (*NULLS, *TABLE_METHODS)]
+    rows = tuple(name for name, row in VARIANTS.items() if row.only in (None, profile))
+    extra = tuple(name for name in rows if name not in (*NULLS, *TABLE_METHODS))
     found: list[RecordKey] = []
     if profile == "paper":
         found += [key for scene in REFERENCED for key in unmixing_keys(scene)]
-    for methods, chosen in (
-        (NULLS, seeds[:1]),
-        (TABLE_METHODS, seeds[:1]),
-        (extra, seeds[:1]),
-        ((*NULLS, *TABLE_METHODS, *extra), seeds),
-    ):
+    for methods, chosen in ((NULLS, seeds[:1]), (TABLE_METHODS, seeds[:1])):
+        for scene in scenes:
+            found += keys(scene, profile, methods, chosen)
+    for scene in (*own, *STUDIED):
+        found += keys(scene, profile, None, seeds[:1], table=DAMAGED)
+        found += keys(scene, profile, (*NULLS, *TABLE_METHODS), seeds[:1], table=HALVES)
+        found += keys(scene, profile, ["hud"], seeds[:1], table=SAMPLERS)
+    for methods, chosen in ((extra, seeds[:1]), (rows, seeds)):
         for scene in scenes:
             found += keys(scene, profile, methods, chosen)
     return list(dict.fromkeys(found))
@@ -64,7 +71,8 @@ def asked(
     Parameters
     ----------
     table : str
-        ``"I-III"``, which empty text also means, or ``"unmixing"``.
+        ``"I-III"``, which empty text also means, ``"halves"``, ``"samplers"``, ``"damages"``
+        or ``"unmixing"``.
     scene : str
     condition : str
         Such as ``"tiles=32"``; the profile's if empty.

@@ -89,12 +89,20 @@ class Judge:
         except (ShapeError, ParameterError) as error:
             self.why_not = str(error).splitlines()[0]
 
-    def scores(self, tiles: Tensor) -> dict[str, float]:
-        """Return every metric of generated tiles, shape (n, L, size, size)."""
-        fidelity = point_fidelity(tiles, self.image)
-        diversity = block_diversity(tiles, self.image, reading="pixelwise")
-        block = block_diversity(tiles, self.image, reading="block")
-        level = float(tiles.mean() / self.image.mean()) - 1.0
+    def scores(self, tiles: Tensor, image: Tensor | None = None) -> dict[str, float]:
+        """Return every metric of generated tiles.
+
+        Parameters
+        ----------
+        tiles : Tensor, shape (n, L, size, size)
+        image : Tensor, shape (L, H, W), optional
+            What they are held against: a part of the scene, or all of it. The network is one.
+        """
+        image = self.image if image is None else image
+        fidelity = point_fidelity(tiles, image)
+        diversity = block_diversity(tiles, image, reading="pixelwise")
+        block = block_diversity(tiles, image, reading="block")
+        level = float(tiles.mean() / image.mean()) - 1.0
         found = {
             "PointFidelity": fidelity,
             "BlockDiversity": diversity,
@@ -102,13 +110,13 @@ class Judge:
             "BlockDiversity of flattened blocks": block,
             LEVEL: level,
         }
-        return found | self._by_network(tiles)
+        return found | self._by_network(tiles, image)
 
-    def _by_network(self, tiles: Tensor) -> dict[str, float]:
+    def _by_network(self, tiles: Tensor, image: Tensor) -> dict[str, float]:
         if self.net is None:
             return {}
         generator = torch.Generator().manual_seed(0)
-        real = Patches([self.image], self.size).draw(REAL_TILES, generator)
+        real = Patches([image], self.size).draw(REAL_TILES, generator)
         mine, theirs = self.net.features(tiles), self.net.features(real)
         shares, logits = precision_recall(mine, theirs), self.net.logits(tiles)
         own = "" if self.net.labels_from == "ground truth" else " of clusters"
@@ -126,12 +134,12 @@ def record_of(
     fitted: Fitted,
     samples: Samples,
     judge: Judge,
+    scores: Mapping[str, float],
     sources: Mapping[str, object],
     *,
-    drawing_s: float,
     pictures: bool,
 ) -> Record:
-    """Judge generated tiles and put together their record.
+    """Put the record of judged tiles together.
 
     Parameters
     ----------
@@ -139,21 +147,21 @@ def record_of(
     fitted : Fitted
     samples : Samples
     judge : Judge
+        Who knows the scene.
+    scores : mapping of str to float
+        What was found of the tiles.
     sources : mapping
         Provenance.
-    drawing_s : float
-        Seconds that drawing the tiles took.
     pictures : bool
         Whether to store tiles in false colour.
 
     Returns
     -------
     Record
-        The metrics of :meth:`Judge.scores` and seconds per tile; curves of the training; by band
-        the percentiles and the density of the generated and the real spectra.
+        The scores; curves of the training; by band the percentiles and the density of the
+        generated and the real spectra.
     """
-    count = len(samples.tiles)
-    metrics = {**judge.scores(samples.tiles), "seconds per tile": drawing_s / count}
+    metrics = dict(scores)
     if isinstance(fitted.model, HUD):
         metrics[PROJECTION] = projection_loss(fitted.model, judge.image)
     arrays: dict[str, np.ndarray] = {"wavelength": judge.cube.wavelength.values}
@@ -165,7 +173,7 @@ def record_of(
     if samples.abundances is not None:
         arrays["mean_abundances"] = samples.abundances.mean(dim=(0, 2, 3)).numpy()
     settings: dict[str, Any] = {
-        "tiles": count,
+        "tiles": len(samples.tiles),
         "size": judge.size,
         "shape": list(judge.cube.shape),
         "density_top": top,

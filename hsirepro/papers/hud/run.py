@@ -13,8 +13,18 @@ import xarray as xr
 
 from hsirepro.errors import ParameterError, WavelengthError
 from hsirepro.generation import METHODS, Patches
-from hsirepro.papers.hud.experiments import PROFILES, VARIANTS, scene_of, settings_of
+from hsirepro.papers.hud.damages import damage_record
+from hsirepro.papers.hud.experiments import (
+    DAMAGED,
+    HALVES,
+    PROFILES,
+    SAMPLERS,
+    VARIANTS,
+    scene_of,
+    settings_of,
+)
 from hsirepro.papers.hud.recording import Judge, record_of
+from hsirepro.papers.hud.studies import halves_of, halves_scores, sampler_record
 from hsirepro.papers.hud.unmixing import UNMIXING, run_unmixing
 from hsirepro.papers.names import record_name
 from hsirepro.records import Meter, Record, RecordKey, provenance
@@ -37,7 +47,9 @@ class Prepared:
     cube : DataArray, dims (y, x, wavelength)
         Without bad and black bands, not negative, over the 99.9th percentile of its values.
     scale : float
-        That percentile, in the units of the scene.
+        That percentile.
+    units : str
+        Those of the scene.
     labels : ndarray of int, shape (H, W), optional
         Classes of the pixels, where they are known.
     part : str
@@ -48,6 +60,7 @@ class Prepared:
 
     cube: xr.DataArray
     scale: float
+    units: str = ""
     labels: np.ndarray | None = None
     part: str = ""
     notes: tuple[str, ...] = ()
@@ -98,7 +111,7 @@ def prepare(scene: str, *, key: str = "", wavelengths: str = "", part: str = "")
     if labels is not None and part:
         grid = xr.DataArray(labels[:, :, None], dims=("y", "x", "wavelength"))
         labels = cut(grid, part).values[:, :, 0]
-    return Prepared(scaled, scale, labels, part, tuple(notes))
+    return Prepared(scaled, scale, str(cube.attrs["units"]), labels, part, tuple(notes))
 
 
 _prepared = lru_cache(maxsize=1)(prepare)
@@ -139,14 +152,29 @@ def run_cell(
     Returns
     -------
     Record
-        See :func:`~hsirepro.papers.hud.recording.record_of`.
+        See :func:`~hsirepro.papers.hud.recording.record_of`, or for the table of samplers
+        :func:`~hsirepro.papers.hud.studies.sampler_record`.
     """
     check_device(device)
     if key.table == UNMIXING:
         return run_unmixing(key)
     profile = PROFILES[key.profile]
     ready = prepared or _prepared(key.scene)
-    patches = ready.patches(profile.size)
+    judge = Judge(
+        ready.cube,
+        ready.labels,
+        size=profile.size,
+        clusters=max(2, scene_of(key.scene).endmembers),
+        iterations=profile.judging,
+        folder=checkpoint.parent.parent if checkpoint else None,
+        device=device,
+    )
+    if key.table == DAMAGED:
+        return damage_record(key, judge, profile.count)
+    patches, halves = ready.patches(profile.size), None
+    if key.table == HALVES:
+        halves = halves_of(patches.images[0], profile.size)
+        patches = Patches([halves.seen], profile.size, patches.wavelength)
     endmembers = endmembers_of(key.condition) or scene_of(key.scene).endmembers
     with Meter() as meter:
         fitted = METHODS[VARIANTS[key.method].method](
@@ -160,15 +188,6 @@ def run_cell(
         started = time.perf_counter()
         samples = fitted.model.sample(profile.count, seed=key.seed)
         drawing_s = time.perf_counter() - started
-    judge = Judge(
-        ready.cube,
-        ready.labels,
-        size=profile.size,
-        clusters=max(2, scene_of(key.scene).endmembers),
-        iterations=profile.judging,
-        folder=checkpoint.parent.parent if checkpoint else None,
-        device=device,
-    )
     sources = provenance(
         seed=key.seed,
         data_sha256=str(ready.cube.attrs["sha256"]),
@@ -176,13 +195,17 @@ def run_cell(
         peak_memory_mb=meter.peak_memory_mb,
         device=device,
     )
+    if key.table == SAMPLERS:
+        return sampler_record(key, fitted, judge, sources, profile.count)
+    tiles = samples.tiles
+    scores = halves_scores(tiles, judge, halves) if halves else judge.scores(tiles)
     return record_of(
         key,
         fitted,
         samples,
         judge,
+        scores | {"seconds per tile": drawing_s / profile.count},
         sources,
-        drawing_s=drawing_s,
         pictures=key.seed == 0 if pictures is None else pictures,
     )
 

@@ -1,13 +1,10 @@
-"""The recorded runs as one frame, and the sentences that the chapters draw from it.
-
-A sentence here is put together from records and never typed; where runs are missing it says so.
-"""
+"""The recorded runs of HUD's tables as one frame, and the paper's averages done again."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hsirepro.papers.hud.experiments import NULLS, PAPER, TABLE, VARIANTS
+from hsirepro.papers.hud.experiments import PAPER, TABLE, VARIANTS
 from hsirepro.papers.hud.recording import FID, LEVEL
 from hsirepro.papers.published import published
 from hsirepro.records import RecordStore
@@ -21,12 +18,13 @@ COLUMNS = {
     "DiversityOverFidelity": ("", "lower"),
     FID: ("", "lower"),
     f"{FID} of clusters": ("", "lower"),
+    "precision": ("", "higher"),
     "precision of clusters": ("", "higher"),
+    "recall": ("", "higher"),
     "recall of clusters": ("", "higher"),
 }
 """What the tables show: metric, unit, and which values are better."""
 METRICS = (*COLUMNS, LEVEL)
-JUDGED = tuple(COLUMNS)[:3]  # the metrics that the paper proposes
 AVERAGE = "average"  # the name of the rows that the paper averages its scenes in
 ROUNDING = 1e-3  # the most that three printed digits let a printed mean of five be off
 
@@ -58,44 +56,6 @@ def scores(store: RecordStore | None = None, profile: str = "quick") -> pd.DataF
     frame = pd.DataFrame(rows, columns=None if rows else ["scene", "method", "seed", *METRICS])
     rank = frame.method.map(order.index) if len(frame) else frame.method
     return frame.assign(rank=rank).sort_values(["scene", "rank", "seed"]).drop(columns="rank")
-
-
-def null_notes(frame: pd.DataFrame) -> list[str]:
-    """Return a sentence per metric: on how many scenes a null model beats every method.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        As :func:`scores` returns it.
-    """
-    notes = []
-    for metric in JUDGED:
-        better = COLUMNS[metric][1]
-        beaten, asked, example = 0, 0, ""
-        for scene, runs in frame.groupby("scene"):
-            means = runs.groupby("method")[metric].mean().dropna()
-            nulls = means[means.index.isin(NULLS)]
-            others = means[~means.index.isin(NULLS)]
-            if nulls.empty or others.empty:
-                continue
-            sign = 1 if better == "higher" else -1
-            null, rival = str((sign * nulls).idxmax()), str((sign * others).idxmax())
-            asked += 1
-            if sign * nulls[null] >= sign * others[rival]:
-                beaten += 1
-                example = example or (
-                    f"on {scene}, {null} has {nulls[null]:.4f} and the best method, {rival}, "
-                    f"{others[rival]:.4f}"
-                )
-        if not asked:
-            notes.append(f"{metric}: nothing to compare is recorded yet.")
-        elif not beaten:
-            notes.append(f"{metric}: on none of {asked} scenes does a null beat every method.")
-        else:
-            notes.append(
-                f"{metric}: on {beaten} of {asked} scenes a null beats every method; {example}."
-            )
-    return notes
 
 
 def printed_averages() -> pd.DataFrame:

@@ -10,7 +10,6 @@ what can be measured all the same; :mod:`.output` keeps the cube.
 from hsirepro.papers.hyconet.own_pair.coverage import coverage_from_file, estimated_coverage
 from hsirepro.papers.hyconet.own_pair.fusing import methods_of, run_method
 from hsirepro.papers.hyconet.own_pair.judging import consistency, hidden_change, reduced
-from hsirepro.papers.hyconet.own_pair.output import check_output, write_cube
 from hsirepro.papers.hyconet.own_pair.pair import OwnPair, open_pair
 from hsirepro.papers.hyconet.own_pair.parameters import PARAMETERS
 from hsirepro.papers.hyconet.own_pair.sensors import Sensors, calibrated, estimate_sensors
@@ -20,7 +19,6 @@ __all__ = [
     "OwnPair",
     "Sensors",
     "calibrated",
-    "check_output",
     "consistency",
     "coverage_from_file",
     "estimate_sensors",
@@ -30,5 +28,4 @@ __all__ = [
     "open_pair",
     "reduced",
     "run_method",
-    "write_cube",
 ]

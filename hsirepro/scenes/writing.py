@@ -1,11 +1,11 @@
-"""The file that a fused cube is kept in: checked before the work, written whole after it."""
+"""Files that results are kept in: checked before the work, written whole after it."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import xarray as xr
@@ -13,22 +13,32 @@ import xarray as xr
 from hsirepro.atomic import PARTIAL
 from hsirepro.errors import ParameterError
 
+FORMATS = {".nc": "a NetCDF", ".hdr": "an ENVI"}
 
-def check_output(output: str) -> Path | None:
-    """Return where the fused cube goes, after checking that it can be written; None for "".
+
+def check_output(output: str, suffixes: Sequence[str] = (".nc",)) -> Path | None:
+    """Return where a result goes, after checking that it can be written; None for "".
+
+    Parameters
+    ----------
+    output : str
+    suffixes : sequence of str
+        How the name may end.
 
     Raises
     ------
     ParameterError
-        If the name does not end in .nc, the file is there already, or its folder is missing or
-        cannot be written.
+        If the name ends otherwise, the file is there already, or its folder is missing or cannot
+        be written.
     """
     if not output:
         return None
     path = Path(output)
-    if path.suffix != ".nc":
+    if path.suffix not in suffixes:
+        kinds = " or ".join(FORMATS[suffix] for suffix in suffixes)
         raise ParameterError(
-            f"output={output!r} is no name of a NetCDF file.", next_step="let it end in .nc"
+            f"output={output!r} is no name of {kinds} file.",
+            next_step=f"let it end in {' or '.join(suffixes)}",
         )
     if path.exists():
         raise ParameterError(
@@ -72,7 +82,7 @@ def write_cube(cube: xr.DataArray, path: Path, **attrs: str | float) -> None:
         As :func:`check_output`.
     """
     check_output(str(path))
-    kept = {name: value for name, value in cube.attrs.items() if _storable(value)}
+    kept = {name: value for name, value in cube.attrs.items() if storable(value)}
     named = cube.rename("cube").assign_attrs()
     named.attrs = {**kept, **attrs}
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL}")
@@ -83,7 +93,7 @@ def write_cube(cube: xr.DataArray, path: Path, **attrs: str | float) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _storable(value: object) -> bool:
+def storable(value: object) -> bool:
     """Tell whether NetCDF can hold an attribute: texts, numbers, and lists of either."""
     if isinstance(value, bool) or value is None:
         return False
