@@ -11,7 +11,7 @@ import torch
 
 import hsirepro
 from hsirepro import doctor
-from hsirepro.bench import baselines, large
+from hsirepro.bench import baselines, generation, large
 from hsirepro.bench import hyconet as bench
 from hsirepro.bench.memory import Cost
 from hsirepro.fusion import METHODS
@@ -154,3 +154,16 @@ def test_bench_runs_every_method_on_its_pair(monkeypatch):
     for name in METHODS:
         large.run(name, threads=torch.get_num_threads())
     large.pair.cache_clear()
+
+
+def test_bench_draws_what_the_quick_profile_trains(monkeypatch, capsys):
+    """A line for a step of training and one for every way of drawing, of the small network."""
+    assert generation.model().layout == generation.PRESETS["small"].layout
+    assert generation.model().schedule == generation.PRESETS["small"].schedule
+    monkeypatch.setattr(generation, "COUNT", 2)
+    monkeypatch.setattr(generation, "WAYS", (("ddim", 2), ("dpm-solver++", 2)))
+    monkeypatch.setattr(generation, "ROUNDS", 1)
+    generation.report(threads=1)
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert "a step of 16 tiles" in lines[1]
+    assert ["2 tiles of 32x32, ddim 2" in line for line in lines[2:]] == [True, False]

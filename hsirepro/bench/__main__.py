@@ -6,7 +6,7 @@ import argparse
 
 import torch
 
-from hsirepro.bench import baselines, fidelity, hyconet, large, unmixing
+from hsirepro.bench import baselines, fidelity, generation, hyconet, large, unmixing
 
 
 def main() -> None:
@@ -31,6 +31,7 @@ def main() -> None:
     baselines.report(options.threads)
     unmixing.report(options.threads)
     fidelity.report(options.threads)
+    generation.report(options.threads)
 
 
 if __name__ == "__main__":

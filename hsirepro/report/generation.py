@@ -94,7 +94,7 @@ def plot_matches(record: Record) -> Figure:
                 label=label,
             )
         axes.set_title(f"{name}, {arrays['angles'][i]:.1f}°")
-        axes.set_xlabel("Wavelength (nm)" if nm.max() > len(nm) else "Band")
+        axes.set_xlabel(_axis_of(nm))
     grid[0].set_ylabel(f"{record.key.scene}\nunit spectrum (unitless)")
     grid[-1].legend()
     return figure
@@ -194,7 +194,7 @@ def plot_densities(densities: Mapping[str, ArrayLike], wavelength: ArrayLike, to
     densities : mapping of str to array_like, shape (L, levels)
         Shares of pixels, in 1/65535, over equal levels from 0 to ``top``.
     wavelength : array_like, shape (L,)
-        Band centres in nm.
+        Band centres in nm, or band numbers.
     top : float
         Upper end of the highest level.
 
@@ -226,7 +226,7 @@ def plot_densities(densities: Mapping[str, ArrayLike], wavelength: ArrayLike, to
     for axes in grid[:, 0]:
         axes.set_ylabel("Value (99.9th percentile = 1)")
     for axes in grid[-1]:
-        axes.set_xlabel("Wavelength (nm)")
+        axes.set_xlabel(_axis_of(nm))
     figure.colorbar(
         ScalarMappable(norm, MAP),
         ax=grid,
@@ -283,6 +283,11 @@ def _draw_density(
     edges = np.concatenate([[nm[0]], middles, [nm[-1]]])
     axes.pcolormesh(edges, levels, np.maximum(shares.T, 1e-6), norm=norm, cmap=MAP, rasterized=True)
     axes.set_facecolor("0.5")
+
+
+def _axis_of(centres: np.ndarray) -> str:
+    """Tell band centres in nm from band numbers, which is what a record holds without them."""
+    return "Wavelength (nm)" if centres.max() > len(centres) else "Band"
 
 
 def _band_label(cube: xr.DataArray) -> str:

@@ -119,7 +119,7 @@ def plot_halves(rows: Mapping[str, tuple[float, float]], real: float) -> Figure:
     matplotlib.figure.Figure
     """
     _some(rows)
-    figure = new_figure(1.2 + 0.3 * len(rows))
+    figure = new_figure(1.5 + 0.3 * len(rows))
     axes = figure.subplots()
     for place, (seen, unseen) in enumerate(rows.values()):
         axes.plot([seen, unseen], [place, place], color=palette()[7], linewidth=1.0, zorder=1)
@@ -144,7 +144,7 @@ def plot_halves(rows: Mapping[str, tuple[float, float]], real: float) -> Figure:
     axes.set_yticks(places, list(rows))
     axes.invert_yaxis()
     axes.set_xlabel("Block diversity (cosine)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), fontsize="small")
+    figure.legend(loc="outside lower center", fontsize="small")
     return figure
 
 

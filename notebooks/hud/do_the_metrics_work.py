@@ -33,6 +33,7 @@ from hsirepro.papers.hud import (
 )
 from hsirepro.papers.hud.findings import (
     damage_notes,
+    damage_table,
     halves_table,
     null_notes,
     sampler_notes,
@@ -91,8 +92,9 @@ plot_scene(prepared.cube)
 # | `blurred` | how far every pixel goes to the mean of its tile |
 # | `collapsed` | share of tiles that become copies of the first |
 #
-# A metric that works moves away from its value at strength 0. One whose line is flat does not see
-# that damage.
+# A metric that works gets worse with strength. One whose line is flat does not see that damage, and
+# one that gets *better* takes it for progress: of block diversity, and of its ratio to fidelity,
+# less is meant to be good.
 
 # %% tags=["remove-stderr"]
 label = scene_label(p["scene"], prepared)
@@ -143,7 +145,7 @@ damaged = run(DAMAGED)
 plot_damages(damaged, judged(damaged[0]))
 
 # %%
-display(Markdown("\n".join(damage_notes(damaged))))
+display(Markdown("\n".join(damage_table(damaged))))
 
 # %% [markdown]
 # And as recorded on real crops:
@@ -156,8 +158,8 @@ for crop in STUDIED:
         display(Markdown(f"**{crop}**"))
         display(plot_damages(found, judged(found[0])))
         display(Markdown(provenance_line(found)))
-        display(Markdown("\n".join(damage_notes(found))))
-        notes += [f"- {crop}:"] + [f"  {n}" for n in damage_notes(found)]
+        display(Markdown("\n".join(damage_table(found))))
+        notes += [f"- {crop}: {note}" for note in damage_notes(found)]
 
 # %% [markdown]
 # ## 2. Null models
@@ -257,6 +259,7 @@ if not some:
 # ## Change me
 #
 # Make a damage of your own, and see who notices.
+
 
 # %%
 def my_damage(tiles: torch.Tensor) -> torch.Tensor:

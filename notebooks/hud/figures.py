@@ -57,7 +57,8 @@ methods = "null-tiles, null-mixtures, hud"  # what to run and draw here
 p = check_chapter(globals(), _known, SCHEMA)
 names = (name.strip() for name in p["methods"].split(","))
 chosen = list(dict.fromkeys(name for name in names if name))
-keys(p["scene"], p["profile"], chosen)  # or says what is wrong
+wanted = keys(p["scene"], p["profile"], chosen)  # or says what is wrong
+print(f"{len(wanted)} methods on {p['scene']}, profile {p['profile']}")
 
 # %% [markdown]
 # ## Figure 3: tiles
@@ -96,7 +97,9 @@ def show(draw, wanted: str) -> None:
     """Draw a figure of the records of every crop, or say which are missing."""
     without = []
     for crop in STAND_INS:
-        runs = [r for r in pictured(crop) if wanted in (*r.images, *r.arrays)]
+        runs = [
+            r for r in pictured(crop) if wanted in (*r.images, *r.arrays)
+        ]
         if not any(r.key.method not in NULLS for r in runs):
             without.append(crop)
             continue
@@ -106,8 +109,9 @@ def show(draw, wanted: str) -> None:
     if without:
         display(
             Markdown(
-                f"No method has pictures yet on {', '.join(without)}; "
-                "`hsirepro sweep hud --profile quick` makes them."
+                f"Nothing to draw of {', '.join(without)}: not run yet "
+                "(`hsirepro sweep hud --profile quick`), or, for tiles, "
+                "without the wavelengths that a false colour needs."
             )
         )
 
@@ -163,10 +167,18 @@ def word_on(method: str, what: str, holds) -> str:
 
 
 remarks = [
-    word_on("wgan-gp", "the grid is stronger than real", lambda k: k.grid > 2),
-    word_on("vae", "there is less than half the detail", lambda k: k.detail < 0.5),
     word_on(
-        "hud", "detail is within a third of real", lambda k: 0.67 < k.detail < 1.5
+        "wgan-gp", "the grid is stronger than real", lambda k: k.grid > 2
+    ),
+    word_on(
+        "vae",
+        "there is less than half the detail",
+        lambda k: k.detail < 0.5,
+    ),
+    word_on(
+        "hud",
+        "detail is within a third of real",
+        lambda k: 0.67 < k.detail < 1.5,
     ),
 ]
 display(Markdown("\n".join(remarks)))
@@ -222,7 +234,9 @@ records = fill(
 )
 
 # %% mystnb={"image": {"alt": "Sixteen real tiles and sixteen tiles of each chosen method, in the same false colour"}}
-pictures = {r.key.method: r.images["generated"] for r in records if r.images}
+pictures = {
+    r.key.method: r.images["generated"] for r in records if r.images
+}
 if pictures:
     display(plot_mosaics({"real": records[0].images["real"], **pictures}))
 

@@ -170,7 +170,22 @@ plot_maps(
 # ## Train
 #
 # A U-Net sees a noisy tile of $\mathbf{Z}$ and the number of the step, and predicts the noise
-# (eq. 15). The loss is 1 for a network that predicts none.
+# (eq. 15):
+#
+# ```{math}
+# \mathcal{L} = \mathbb{E}\,\lVert \boldsymbol\epsilon - \boldsymbol\epsilon_\theta(\mathbf{Z}_t, t)
+# \rVert^2.
+# ```
+#
+# At the noisy end the tile that this implies is
+# $(\mathbf{Z}_t - \sqrt{1 - \bar\alpha_t}\,\boldsymbol\epsilon_\theta) / \sqrt{\bar\alpha_t}$, and
+# $1/\sqrt{\bar\alpha_T} = 157$: an error of a hundredth in the noise is more than the whole tile. It takes
+# very many steps until the network is that exact. The shorter profiles therefore let it predict
+# the *velocity* {cite}`salimans2022distillation`
+# $\sqrt{\bar\alpha_t}\,\boldsymbol\epsilon - \sqrt{1 - \bar\alpha_t}\,\mathbf{Z}_0$, from which noise and
+# tile both follow without such a factor. `paper` keeps to eq. 15, and `hud-noise` in
+# [](tables.ipynb) shows what eq. 15 gives after as few steps. The loss is 1 for a network that
+# predicts nothing.
 
 # %%
 fitted = hud(
@@ -183,7 +198,7 @@ fitted = hud(
 weights = sum(w.numel() for w in fitted.model.net.parameters())
 print(f"{weights:,} weights, {fitted.settings['iterations']} iterations")
 
-# %% mystnb={"image": {"alt": "Mean squared error of the predicted noise against iteration"}}
+# %% mystnb={"image": {"alt": "Mean squared error of what the network predicts against iteration"}}
 plot_curves(fitted.curves)
 
 # %% [markdown]

@@ -133,7 +133,7 @@ fitted = hud(
     **settings,
 )
 
-# %% mystnb={"image": {"alt": "Mean squared error of the predicted noise against iteration"}}
+# %% mystnb={"image": {"alt": "Mean squared error of what the network predicts against iteration"}}
 plot_curves(fitted.curves)
 
 # %% mystnb={"image": {"alt": "Spectra of the endmembers against wavelength in nm"}}
@@ -171,9 +171,7 @@ drawn
 if has_wavelengths(prepared.cube):
     side = samples.tiles.shape[-1]
     among = prepared.patches(side) if side <= min(Y.shape[1:]) else patches
-    real = among.draw(
-        p["count"], torch.Generator().manual_seed(p["seed"])
-    )
+    real = among.draw(p["count"], torch.Generator().manual_seed(p["seed"]))
     display(
         plot_mosaics(
             {
@@ -212,7 +210,9 @@ if judge.why_not:
     print(f"No FID, precision or recall: {judge.why_not}")
 own = fitted.model.sample(plan.count, seed=p["seed"]).tiles
 nulls = {
-    name: METHODS[name](patches, seed=p["seed"]).model.sample(plan.count).tiles
+    name: METHODS[name](patches, seed=p["seed"])
+    .model.sample(plan.count)
+    .tiles
     for name in ("null-tiles", "null-shuffled")
 }
 rows = {

@@ -11,7 +11,13 @@ from hsirepro.generation import Patches
 from hsirepro.papers.hud import DAMAGED, HALVES, SAMPLERS, keys, planned, prepare, run_cell
 from hsirepro.papers.hud import studies as module
 from hsirepro.papers.hud.damages import DAMAGES, STRENGTHS
-from hsirepro.papers.hud.findings import damage_notes, halves_table, sampler_notes
+from hsirepro.papers.hud.findings import (
+    damage_notes,
+    damage_table,
+    damage_words,
+    halves_table,
+    sampler_notes,
+)
 from hsirepro.papers.hud.looks import looks_of
 from hsirepro.papers.hud.studies import SAMPLED, Sampler, halves_of
 from hsirepro.records import Record, RecordStore
@@ -73,10 +79,14 @@ def test_a_record_of_damage_and_what_is_said_of_it(planted, folder):
     np.testing.assert_allclose(fidelity, 1.0, atol=1e-5)
     assert diversity[0] == pytest.approx(1.0, abs=1e-5)
     assert (np.diff(diversity) < 0).all()
-    notes = dict(n[2:].split(": ", 1) for n in damage_notes([record]))
-    assert notes["PointFidelity"].startswith("not changed by shuffled")
-    assert notes["BlockDiversity"].startswith("better by shuffled (1 to ")
-    assert notes["FID of clusters"].startswith("worse by shuffled")
+    words = {metric: found["shuffled"] for metric, found in damage_words([record]).items()}
+    assert words["PointFidelity"] == "same"
+    assert words["BlockDiversity"] == "better"
+    assert words["FID of clusters"] == "worse"
+    notes = damage_notes([record])
+    assert "PointFidelity notices 0 of 1 damages." in notes
+    assert any("calls tiles better that are shuffled" in note for note in notes)
+    assert "| PointFidelity | same: 1 → 1 |" in damage_table([record])
 
 
 # Halves

@@ -55,6 +55,8 @@ def test_densities_share_scale_and_axes():
     assert panels[0].get_xlim() == pytest.approx((400.0, 900.0))
     assert panels[0].get_ylim() == pytest.approx((0.0, 1.25))
     assert panels[0].get_xlabel() == "Wavelength (nm)"
+    numbers = plot_densities(backwards, np.arange(12), 1.25)
+    assert numbers.axes[0].get_xlabel() == "Band"
     norms = {axes.collections[0].norm for axes in panels}
     assert len(norms) == 1
 

@@ -69,30 +69,54 @@ def _duel(frame: pd.DataFrame, metric: str, better: str, names: Sequence[str]) -
     return f"on {beaten} of {asked} scenes they beat every method; {example}."
 
 
-def damage_notes(records: Sequence[Record]) -> list[str]:
-    """Return a sentence per metric: which damages make it worse, better, or leave it alone.
+def damage_words(records: Sequence[Record]) -> dict[str, dict[str, str]]:
+    """Return for every metric and damage what full strength does to the metric.
 
     Parameters
     ----------
     records : sequence of Record
         As :func:`~hsirepro.papers.hud.damages.damage_record` makes them.
+
+    Returns
+    -------
+    dict of dict
+        By metric and damage ``"worse"``, ``"better"`` or ``"same"``: of :data:`BLIND`, or less.
     """
-    notes = []
+    words: dict[str, dict[str, str]] = {}
     for metric, (_, better) in COLUMNS.items():
-        found: dict[str, list[str]] = {"worse": [], "better": [], "not changed": []}
         for record in records:
-            values = record.arrays.get(metric)
-            if values is None:
+            if metric not in record.arrays:
                 continue
-            before, after = float(values[0]), float(values[-1])
+            before, after = (float(record.arrays[metric][end]) for end in (0, -1))
             gain = (after - before) * (1 if better == "higher" else -1)
-            word = "not changed" if abs(gain) <= BLIND * max(1.0, abs(before)) else "worse"
-            found["better" if word == "worse" and gain > 0 else word].append(
-                f"{record.key.method} ({before:.4g} to {after:.4g})"
+            blind = abs(gain) <= BLIND * max(1.0, abs(before))
+            words.setdefault(metric, {})[record.key.method] = (
+                "same" if blind else "better" if gain > 0 else "worse"
             )
-        if any(found.values()):
-            words = [f"{word} by {', '.join(names)}" for word, names in found.items() if names]
-            notes.append(f"- {metric}: {'; '.join(words)}.")
+    return words
+
+
+def damage_table(records: Sequence[Record]) -> list[str]:
+    """Return the lines of a Markdown table: metrics by damages, with the values at both ends."""
+    names = [record.key.method for record in records]
+    lines = ["| metric | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for metric, words in damage_words(records).items():
+        ends = {r.key.method: r.arrays[metric][[0, -1]] for r in records}
+        cells = [f"{words[n]}: {ends[n][0]:.4g} → {ends[n][1]:.4g}" for n in names]
+        lines.append(f"| {metric} | {' | '.join(cells)} |")
+    return lines
+
+
+def damage_notes(records: Sequence[Record]) -> list[str]:
+    """Return a sentence per metric: which damages it notices, and which it takes for progress."""
+    notes = []
+    for metric, words in damage_words(records).items():
+        found = {word: [n for n, w in words.items() if w == word] for word in ("worse", "better")}
+        note = f"{metric} notices {len(found['worse'])} of {len(words)} damages"
+        note += f" ({', '.join(found['worse'])})" if found["worse"] else ""
+        if found["better"]:
+            note += f", and calls tiles better that are {', '.join(found['better'])}"
+        notes.append(f"{note}.")
     return notes
 
 
