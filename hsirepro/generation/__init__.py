@@ -17,10 +17,12 @@ from hsirepro.generation.nulls import (
     NullMixtures,
     NullShuffled,
     NullTiles,
+    NullUnmixed,
     null_flat,
     null_mixtures,
     null_shuffled,
     null_tiles,
+    null_unmixed,
 )
 from hsirepro.generation.patches import Patches
 from hsirepro.generation.ubf import UBF, ubf
@@ -32,6 +34,7 @@ __all__ = ["METHODS", "MODELS", "Fitted", "Generator", "Patches", "Samples"]
 
 METHODS: dict[str, Callable[..., Fitted]] = {
     "null-tiles": null_tiles,
+    "null-unmixed": null_unmixed,
     "null-shuffled": null_shuffled,
     "null-mixtures": null_mixtures,
     "null-flat": null_flat,
@@ -46,6 +49,7 @@ METHODS: dict[str, Callable[..., Fitted]] = {
 
 MODELS: dict[str, type[Generator]] = {
     "null-tiles": NullTiles,
+    "null-unmixed": NullUnmixed,
     "null-shuffled": NullShuffled,
     "null-mixtures": NullMixtures,
     "null-flat": NullFlat,

@@ -2,6 +2,8 @@
 
 ==================  ==========================================================================
 ``null-tiles``      real tiles, copied: as faithful as can be, and nothing new
+``null-unmixed``    real tiles, copied as the endmembers can explain them: nothing new, and the most
+                    that a perfect diffusion of abundances could reach
 ``null-shuffled``   real pixels in random places: every spectrum real, no spatial structure
 ``null-mixtures``   random points of the simplex, mixed by the scene's endmembers, each pixel on
                     its own: obeys the mixing model, and has neither the scene's abundances nor
@@ -46,6 +48,10 @@ class NullTiles(Generator):
         check_count(count)
         generator = torch.Generator().manual_seed(seed)
         return Samples(Patches([self.image], size or self.size).draw(count, generator).clone())
+
+
+class NullUnmixed(NullTiles):
+    """Tiles of the scene as its endmembers explain it."""
 
 
 class NullShuffled(NullTiles):
@@ -166,4 +172,31 @@ def null_mixtures(
     found = unmixing_autoencoder(patches.pixels(), endmembers, seed=seed).endmembers
     model = NullMixtures(size=patches.size, bands=patches.bands, endmembers=endmembers)
     model.endmembers.copy_(found)
+    return Fitted(model, settings={"endmembers": endmembers})
+
+
+def null_unmixed(
+    patches: Patches,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: bool = False,
+    checkpoint: Path | None = None,
+    endmembers: int = 9,
+) -> Fitted:
+    """Unmix the first image as HUD does, and mix it again.
+
+    Parameters
+    ----------
+    patches : Patches
+    seed : int
+        Of the endmembers.
+    device, progress, checkpoint
+        Not needed.
+    endmembers : int
+        Number p.
+    """
+    autoencoder = unmixing_autoencoder(patches.pixels(), endmembers, seed=seed)
+    model = _first_image(NullUnmixed, patches)
+    model.image.copy_(autoencoder.decode(autoencoder.encode(model.image)[None])[0])
     return Fitted(model, settings={"endmembers": endmembers})

@@ -39,7 +39,7 @@ from hsirepro.papers.hud.findings import (
     sampler_notes,
 )
 from hsirepro.papers.hud.recording import Judge
-from hsirepro.papers.hud.scores import COLUMNS, scores
+from hsirepro.papers.hud.scores import COLUMNS, columns_of, scores
 from hsirepro.params import check_chapter
 from hsirepro.records import RecordStore
 from hsirepro.report import plot_scene, provenance_line
@@ -134,15 +134,10 @@ def recorded(table: str, crop: str) -> list:
     return []
 
 
-def judged(record) -> list:
-    """Return the metrics to show that a record has."""
-    return [name for name in COLUMNS if name in record.metrics]
-
-
 damaged = run(DAMAGED)
 
 # %% mystnb={"image": {"alt": "Each metric against the strength of each of five damages"}}
-plot_damages(damaged, judged(damaged[0]))
+plot_damages(damaged, [*columns_of(damaged)])
 
 # %%
 display(Markdown("\n".join(damage_table(damaged))))
@@ -156,7 +151,7 @@ for crop in STUDIED:
     found = recorded(DAMAGED, crop)
     if found:
         display(Markdown(f"**{crop}**"))
-        display(plot_damages(found, judged(found[0])))
+        display(plot_damages(found, [*columns_of(found)]))
         display(Markdown(provenance_line(found)))
         display(Markdown("\n".join(damage_table(found))))
         notes += [f"- {crop}: {note}" for note in damage_notes(found)]
@@ -164,7 +159,8 @@ for crop in STUDIED:
 # %% [markdown]
 # ## 2. Null models
 #
-# `null-tiles` copies real tiles, `null-shuffled` puts real pixels in random places, `null-mixtures`
+# `null-tiles` copies real tiles, `null-unmixed` copies them as the endmembers can explain them (the
+# most that HUD can reach, were its diffusion perfect), `null-shuffled` puts real pixels in random places, `null-mixtures`
 # draws every pixel as a random mixture of the endmembers, `null-flat` is one grey everywhere. Hollow
 # dots are nulls, full ones trained methods; all runs of the `quick` profile.
 
@@ -242,11 +238,9 @@ some = False
 for crop in STUDIED:
     for record in recorded(SAMPLERS, crop):
         some = True
-        shown = [*judged(record)] or [
-            name for name in COLUMNS if name in record.arrays
-        ]
+        shown = [*columns_of([record]), "seconds per tile"]
         display(Markdown(f"**{crop}**"))
-        display(plot_samplers(record, [*shown, "seconds per tile"]))
+        display(plot_samplers(record, shown))
         display(Markdown("\n".join(sampler_notes(record))))
         display(Markdown(provenance_line([record])))
 if not some:

@@ -10,7 +10,7 @@ import torch
 from hsirepro.errors import ParameterError
 from hsirepro.generation import METHODS, Patches
 
-NULLS = ("null-tiles", "null-shuffled", "null-mixtures", "null-flat")
+NULLS = ("null-tiles", "null-unmixed", "null-shuffled", "null-mixtures", "null-flat")
 
 
 def scene() -> torch.Tensor:
@@ -25,7 +25,7 @@ def scene() -> torch.Tensor:
 
 def drawn(name: str, count: int = 5, **how: Any) -> Any:
     """Return tiles of a null model of the scene."""
-    settings = {"endmembers": 3} if name == "null-mixtures" else {}
+    settings = {"endmembers": 3} if name in ("null-mixtures", "null-unmixed") else {}
     return METHODS[name](Patches([scene()], 5), **settings).model.sample(count, **how)
 
 
@@ -34,6 +34,17 @@ def test_copied_tiles_are_somewhere_in_the_scene() -> None:
     everywhere = Patches([scene()], 5).at(range(11 * 13))
     for tile in drawn("null-tiles").tiles:
         assert bool((everywhere == tile).all(dim=(1, 2, 3)).any())
+
+
+def test_unmixed_tiles_are_real_ones_as_far_as_endmembers_go() -> None:
+    """Of a scene of three spectra, three endmembers give back its tiles, and two do not."""
+    patches = Patches([scene()], 5)
+    errors = []
+    for endmembers in (2, 3):
+        model = METHODS["null-unmixed"](patches, endmembers=endmembers).model
+        tiles, real = model.sample(9, seed=3).tiles, drawn("null-tiles", count=9, seed=3).tiles
+        errors.append(float((tiles - real).norm() / real.norm()))
+    assert errors[1] < 0.05 < errors[0]
 
 
 def test_shuffled_pixels_are_real_and_out_of_place() -> None:

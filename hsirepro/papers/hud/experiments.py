@@ -164,6 +164,7 @@ _SHORT_UNMIXING: Mapping[str, object] = MappingProxyType({**_SHORT, "unmixing_it
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
         "null-tiles": Variant("null-tiles", {}, trained=False),
+        "null-unmixed": Variant("null-unmixed", {}, endmembers=True, trained=False),
         "null-shuffled": Variant("null-shuffled", {}, trained=False),
         "null-mixtures": Variant("null-mixtures", {}, endmembers=True, trained=False),
         "null-flat": Variant("null-flat", {}, trained=False),
@@ -184,7 +185,8 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "ubf-repaired": Variant("ubf", {"version": "repaired"}, smoke=_SHORT_UNMIXING),
     }
 )
-NULLS = ("null-tiles", "null-shuffled", "null-mixtures", "null-flat")
+COPIES = ("null-tiles", "null-unmixed")
+NULLS = (*COPIES, "null-shuffled", "null-mixtures", "null-flat")
 ROWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         TABLE: tuple(VARIANTS),

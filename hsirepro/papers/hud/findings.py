@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hsirepro.papers.hud.experiments import NULLS
+from hsirepro.papers.hud.experiments import COPIES, NULLS
 from hsirepro.papers.hud.recording import FID
 from hsirepro.papers.hud.scores import COLUMNS
 from hsirepro.papers.hud.studies import REAL, UNSEEN
@@ -19,15 +19,14 @@ from hsirepro.records import Record
 if TYPE_CHECKING:
     import pandas as pd
 
-COPY = "null-tiles"
-RUBBISH = tuple(name for name in NULLS if name != COPY)
+RUBBISH = tuple(name for name in NULLS if name not in COPIES)
 BLIND = 1e-3  # of a metric, or of 1 where that is more: a smaller change is none
 
 
 def null_notes(frame: pd.DataFrame) -> list[str]:
     """Return for every metric on how many scenes nulls are better than all trained methods.
 
-    Two sentences a metric: of the nulls that draw rubbish, and of the one that copies. Where either
+    Two sentences a metric: of the nulls that draw rubbish, and of those that copy. Where either
     wins, the metric does not tell it from a good generator.
 
     Parameters
@@ -39,7 +38,7 @@ def null_notes(frame: pd.DataFrame) -> list[str]:
     for metric, (_, better) in COLUMNS.items():
         if metric not in frame or frame[metric].isna().all():
             continue
-        for kind, names in (("rubbish", RUBBISH), ("copies", (COPY,))):
+        for kind, names in (("rubbish", RUBBISH), ("copies", COPIES)):
             notes.append(f"{metric}, {kind}: {_duel(frame, metric, better, names)}")
     return notes or ["nothing to compare is recorded yet."]
 

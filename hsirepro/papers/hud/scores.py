@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hsirepro.papers.hud.experiments import PAPER, TABLE, VARIANTS
 from hsirepro.papers.hud.recording import FID, LEVEL
 from hsirepro.papers.published import published
-from hsirepro.records import RecordStore
+from hsirepro.records import Record, RecordStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +19,8 @@ COLUMNS = {
     "DiversityOverFidelity": ("", "lower"),
     FID: ("", "lower"),
     f"{FID} of clusters": ("", "lower"),
+    "IS": ("", "higher"),
+    "IS of clusters": ("", "higher"),
     "precision": ("", "higher"),
     "precision of clusters": ("", "higher"),
     "recall": ("", "higher"),
@@ -27,6 +30,15 @@ COLUMNS = {
 METRICS = (*COLUMNS, LEVEL)
 AVERAGE = "average"  # the name of the rows that the paper averages its scenes in
 ROUNDING = 1e-3  # the most that three printed digits let a printed mean of five be off
+
+
+def columns_of(records: Iterable[Record]) -> dict[str, tuple[str, str]]:
+    """Return those of :data:`COLUMNS` that any of the records has.
+
+    A scene has either classes or clusters, and the names of its metrics say which.
+    """
+    held = {name for record in records for name in (*record.metrics, *record.arrays)}
+    return {name: look for name, look in COLUMNS.items() if name in held}
 
 
 def scores(store: RecordStore | None = None, profile: str = "quick") -> pd.DataFrame:
