@@ -154,12 +154,14 @@ def plot_maps(
 
 
 @book_style
-def plot_mosaics(pictures: Mapping[str, ArrayLike]) -> Figure:
+def plot_mosaics(pictures: Mapping[str, ArrayLike], size: int = 0) -> Figure:
     """Draw mosaics of tiles in false colour, each under its name.
 
     Parameters
     ----------
     pictures : mapping of str to array_like, shape (H, W, 3), uint8
+    size : int
+        Rows and columns of a tile, to draw lines between tiles; 0 draws none.
 
     Returns
     -------
@@ -180,8 +182,12 @@ def plot_mosaics(pictures: Mapping[str, ArrayLike]) -> Figure:
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, (name, picture) in zip(grid.flat, pictures.items(), strict=False):
-        axes.imshow(np.asarray(picture), interpolation="nearest")
+        shown = np.asarray(picture)
+        axes.imshow(shown, interpolation="nearest")
         axes.set_title(name)
+        for draw, side in ((axes.axhline, shown.shape[0]), (axes.axvline, shown.shape[1])):
+            for between in range(size, side, size) if size else ():
+                draw(between - 0.5, color="white", linewidth=1.0)
     return figure
 
 
@@ -223,10 +229,10 @@ def plot_densities(densities: Mapping[str, ArrayLike], wavelength: ArrayLike, to
         axes.set_title(name)
     for axes in grid.flat[len(densities) :]:
         axes.set_axis_off()
-    for axes in grid[:, 0]:
-        axes.set_ylabel("Value (99.9th percentile = 1)")
-    for axes in grid[-1]:
-        axes.set_xlabel(_axis_of(nm))
+    for axes in grid.flat[max(0, len(densities) - columns) : len(densities)]:
+        axes.set_xlabel(_axis_of(nm))  # the lowest of its column
+        axes.tick_params(labelbottom=True)
+    figure.supylabel("Value (99.9th percentile = 1)", fontsize="medium")
     figure.colorbar(
         ScalarMappable(norm, MAP),
         ax=grid,

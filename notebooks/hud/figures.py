@@ -122,7 +122,8 @@ show(
         {
             "real": runs[0].images["real"],
             **{name_of(r): r.images["generated"] for r in runs},
-        }
+        },
+        int(runs[0].settings["size"]),
     ),
     "generated",
 )
@@ -238,7 +239,12 @@ pictures = {
     r.key.method: r.images["generated"] for r in records if r.images
 }
 if pictures:
-    display(plot_mosaics({"real": records[0].images["real"], **pictures}))
+    display(
+        plot_mosaics(
+            {"real": records[0].images["real"], **pictures},
+            PROFILES[p["profile"]].size,
+        )
+    )
 
 # %% mystnb={"image": {"alt": "How often each value occurs at each wavelength in nm, in the scene and in the tiles of each chosen method"}}
 plot_densities(

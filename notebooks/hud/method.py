@@ -216,7 +216,7 @@ pictures = {
     "real": mosaic(real, prepared.cube),
     "generated": mosaic(samples.tiles, prepared.cube),
 }
-plot_mosaics(pictures)
+plot_mosaics(pictures, plan.size)
 
 # %% mystnb={"image": {"alt": "Sixteen real and sixteen generated tiles of a recorded run on the Pavia Centre crop, in the same false colour"}}
 store = RecordStore()
@@ -224,7 +224,10 @@ place = {"paper": "hud", "table": TABLE, "scene": "pavia-centre-crop"}
 known = store.best(**place, condition="tiles=32", method="hud")
 if known is not None and known.images:
     display(
-        plot_mosaics({n: known.images[n] for n in ("real", "generated")})
+        plot_mosaics(
+            {n: known.images[n] for n in ("real", "generated")},
+            int(known.settings["size"]),
+        )
     )
     display(Markdown(provenance_line([known])))
 

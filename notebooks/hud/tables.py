@@ -135,7 +135,12 @@ pictures = {
     r.key.method: r.images["generated"] for r in records if r.images
 }
 if pictures:
-    display(plot_mosaics({"real": records[0].images["real"], **pictures}))
+    display(
+        plot_mosaics(
+            {"real": records[0].images["real"], **pictures},
+            PROFILES[p["profile"]].size,
+        )
+    )
 
 # %% [markdown]
 # *Point fidelity* is the mean cosine of a generated pixel and its nearest real one (eq. 16); *block

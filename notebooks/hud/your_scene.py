@@ -177,7 +177,8 @@ if has_wavelengths(prepared.cube):
             {
                 "real": mosaic(real, prepared.cube),
                 "drawn": mosaic(samples.tiles, prepared.cube),
-            }
+            },
+            side if side <= min(Y.shape[1:]) else 0,
         )
     )
 

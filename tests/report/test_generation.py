@@ -90,6 +90,15 @@ def test_nulls_are_hollow():
     assert "cosine" in axes.get_xlabel()
 
 
+def test_lines_stand_between_tiles():
+    """Four tiles in a square have one line down and one across, and none without a size."""
+    picture = np.zeros((8, 8, 3), np.uint8)
+    (axes,) = plot_mosaics({"real": picture}, 4).axes
+    ends = [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines]
+    assert ends == [([0, 1], [3.5, 3.5]), ([3.5, 3.5], [0, 1])]
+    assert not plot_mosaics({"real": picture}).axes[0].lines
+
+
 @pytest.mark.parametrize(
     "draw",
     [
