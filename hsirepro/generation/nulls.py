@@ -20,14 +20,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from hsirepro.generation.model import Fitted, Generator, Samples, check_count, no_other_ways
 from hsirepro.generation.patches import Patches
-from hsirepro.unmixing.autoencoder import mixed, unmixing_autoencoder
+from hsirepro.unmixing.autoencoder import UnmixingAutoencoder, mixed, unmixing_autoencoder
+
+Kept = TypeVar("Kept", bound="NullTiles")
 
 
 class NullTiles(Generator):
@@ -135,7 +137,7 @@ def _flat(patches: Patches) -> NullFlat:
     return model
 
 
-def _first_image(kind: type[NullTiles], patches: Patches) -> NullTiles:
+def _first_image(kind: type[Kept], patches: Patches) -> Kept:
     image = patches.images[0]
     rows, columns = image.shape[1:]
     model = kind(size=patches.size, image=(patches.bands, rows, columns))
@@ -143,60 +145,39 @@ def _first_image(kind: type[NullTiles], patches: Patches) -> NullTiles:
     return model
 
 
+def unmixed(make: Callable[[Patches, UnmixingAutoencoder], Generator]) -> Callable[..., Fitted]:
+    """Return the contract's way to fit a model that needs the endmembers, found as HUD does."""
+
+    def fit(
+        patches: Patches,
+        *,
+        seed: int = 0,
+        device: str = "cpu",
+        progress: bool = False,
+        checkpoint: Path | None = None,
+        endmembers: int = 9,
+    ) -> Fitted:
+        autoencoder = unmixing_autoencoder(patches.pixels(), endmembers, seed=seed)
+        return Fitted(make(patches, autoencoder), settings={"endmembers": endmembers})
+
+    return fit
+
+
+def _mixtures(patches: Patches, autoencoder: UnmixingAutoencoder) -> NullMixtures:
+    found = autoencoder.endmembers
+    model = NullMixtures(size=patches.size, bands=patches.bands, endmembers=found.shape[1])
+    model.endmembers.copy_(found)
+    return model
+
+
+def _explained(patches: Patches, autoencoder: UnmixingAutoencoder) -> NullUnmixed:
+    model = _first_image(NullUnmixed, patches)
+    model.image.copy_(autoencoder.decode(autoencoder.encode(model.image)[None])[0])
+    return model
+
+
 null_tiles = unlearned(partial(_first_image, NullTiles))
 null_shuffled = unlearned(partial(_first_image, NullShuffled))
 null_flat = unlearned(_flat)
-
-
-def null_mixtures(
-    patches: Patches,
-    *,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: bool = False,
-    checkpoint: Path | None = None,
-    endmembers: int = 9,
-) -> Fitted:
-    """Find the endmembers, as HUD does.
-
-    Parameters
-    ----------
-    patches : Patches
-    seed : int
-        Of the endmembers.
-    device, progress, checkpoint
-        Not needed.
-    endmembers : int
-        Number p.
-    """
-    found = unmixing_autoencoder(patches.pixels(), endmembers, seed=seed).endmembers
-    model = NullMixtures(size=patches.size, bands=patches.bands, endmembers=endmembers)
-    model.endmembers.copy_(found)
-    return Fitted(model, settings={"endmembers": endmembers})
-
-
-def null_unmixed(
-    patches: Patches,
-    *,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: bool = False,
-    checkpoint: Path | None = None,
-    endmembers: int = 9,
-) -> Fitted:
-    """Unmix the first image as HUD does, and mix it again.
-
-    Parameters
-    ----------
-    patches : Patches
-    seed : int
-        Of the endmembers.
-    device, progress, checkpoint
-        Not needed.
-    endmembers : int
-        Number p.
-    """
-    autoencoder = unmixing_autoencoder(patches.pixels(), endmembers, seed=seed)
-    model = _first_image(NullUnmixed, patches)
-    model.image.copy_(autoencoder.decode(autoencoder.encode(model.image)[None])[0])
-    return Fitted(model, settings={"endmembers": endmembers})
+null_mixtures = unmixed(_mixtures)
+null_unmixed = unmixed(_explained)
