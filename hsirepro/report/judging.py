@@ -21,7 +21,7 @@ from hsirepro.report.style import (
     room_for_titles,
 )
 
-PER_ROW = 3
+PER_ROW = 4
 FEW = 2.5  # of a metric's largest value over its smallest, from where a scale is logarithmic
 
 
@@ -56,7 +56,8 @@ def plot_damages(records: Sequence[Record], metrics: Sequence[str]) -> Figure:
         if metric.startswith("FID"):
             axes.set_yscale("symlog", linthresh=1.0)
         axes.set_xlabel("Strength (unitless)")
-    panels[0].legend(fontsize="small")
+    named = panels[0].get_legend_handles_labels()
+    figure.legend(*named, loc="outside lower center", ncols=len(records), fontsize="small")
     return figure
 
 
@@ -192,7 +193,8 @@ def plot_samplers(record: Record, metrics: Sequence[str]) -> Figure:
         axes.set_xlabel("Steps")
         if drawn.min() > 0 and drawn.max() / drawn.min() > FEW:
             axes.set_yscale("log")
-    panels[0].legend(fontsize="small")
+    named = panels[0].get_legend_handles_labels()
+    figure.legend(*named, loc="outside lower center", ncols=len(named[0]), fontsize="small")
     return figure
 
 
@@ -203,6 +205,8 @@ def _panels(count: int, height: float = 2.5, *, sharey: bool = False) -> tuple[F
     figure = new_figure(rows * height)
     room_for_titles(figure)
     panels = list(figure.subplots(rows, columns, squeeze=False, sharey=sharey).flat)
+    for axes in panels:
+        axes.locator_params(nbins=4)
     for axes in panels[count:]:
         axes.set_axis_off()
     return figure, panels[:count]

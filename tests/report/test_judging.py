@@ -77,7 +77,7 @@ def test_the_longest_sampler_is_a_band():
     np.testing.assert_allclose(bars.lines[0].get_xdata(), [50, 10])
     np.testing.assert_allclose(bars.lines[0].get_ydata(), [0.85, 0.6])
     assert axes.get_xlabel() == "Steps"
-    assert "ancestral, 1000 steps" in [t.get_text() for t in axes.get_legend().get_texts()]
+    assert "ancestral, 1000 steps" in [t.get_text() for t in figure.legends[0].get_texts()]
 
 
 @pytest.mark.parametrize(

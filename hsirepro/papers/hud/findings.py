@@ -101,7 +101,7 @@ def damage_table(records: Sequence[Record]) -> list[str]:
     lines = ["| metric | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for metric, words in damage_words(records).items():
         ends = {r.key.method: r.arrays[metric][[0, -1]] for r in records}
-        cells = [f"{words[n]}: {ends[n][0]:.4g} → {ends[n][1]:.4g}" for n in names]
+        cells = [f"{words[n]}: {ends[n][0]:.3g} → {ends[n][1]:.3g}" for n in names]
         lines.append(f"| {metric} | {' | '.join(cells)} |")
     return lines
 
