@@ -193,8 +193,8 @@ def plot_samplers(record: Record, metrics: Sequence[str]) -> Figure:
         axes.set_xlabel("Steps")
         if drawn.min() > 0 and drawn.max() / drawn.min() > FEW:
             axes.set_yscale("log")
-    named = panels[0].get_legend_handles_labels()
-    figure.legend(*named, loc="outside lower center", ncols=len(named[0]), fontsize="small")
+    lines, labels = panels[0].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside lower center", ncols=len(labels), fontsize="small")
     return figure
 
 

@@ -255,7 +255,7 @@ if not some:
 # Make a damage of your own, and see who notices.
 
 
-# %%
+# %% tags=["remove-stderr"]
 def my_damage(tiles: torch.Tensor) -> torch.Tensor:
     """Mirror every tile: left becomes right."""
     return tiles.flip(3)

@@ -149,7 +149,7 @@ print(
 # A thousand small steps of noise. The network will learn to say which noise was added; below, what
 # noise does to the abundances of the first endmember.
 
-# %% mystnb={"image": {"alt": "The abundance map of one endmember after 0, 100, 300, 600 and 1000 steps of noise"}}
+# %% tags=["remove-stderr"] mystnb={"image": {"alt": "The abundance map of one endmember after 0, 100, 300, 600 and 1000 steps of noise"}}
 scheduler = Schedule().scheduler()
 scaled = (Z - Z.mean()) / Z.std()
 torch.manual_seed(p["seed"])
@@ -187,7 +187,7 @@ plot_maps(
 # [](tables.ipynb) shows what eq. 15 gives after as few steps. The loss is 1 for a network that
 # predicts nothing.
 
-# %%
+# %% tags=["remove-stderr"]
 fitted = hud(
     patches,
     seed=p["seed"],

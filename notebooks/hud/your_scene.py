@@ -123,7 +123,7 @@ for some in sorted({2, 3, number, min(2 * number, len(pixels) - 1)}):
 # %% [markdown]
 # ## Train
 
-# %%
+# %% tags=["remove-stderr"]
 settings = settings_of("hud", p["profile"], number)
 fitted = hud(
     patches,

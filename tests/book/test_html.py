@@ -119,6 +119,13 @@ def remote_parts(page: Path) -> list[str]:
     return wrong + re.findall(r"https?://[^\s\"'\\)]+\.(?:js|css|mjs|woff2?)\b", inline)
 
 
+def places_of_a_machine(page: Path) -> list[str]:
+    """Paths of the machine that built the page, as warnings in outputs show them."""
+    path = re.compile(r"(?:/[\w.+-]+){2,}\.py:\d+")
+    shown = article(parse(page)).select(".cell_output")
+    return [found[0] for output in shown if (found := path.search(output.get_text()))]
+
+
 CHECKS: dict[str, Callable[[Path], list[str]]] = {
     check.__name__: check
     for check in (
@@ -129,6 +136,7 @@ CHECKS: dict[str, Callable[[Path], list[str]]] = {
         repeated_ids,
         missing_head,
         remote_parts,
+        places_of_a_machine,
     )
 }
 DEFECTS = {
@@ -140,6 +148,7 @@ DEFECTS = {
     "missing_head": "<p>x</p>",
     "remote_parts": '<script src="https://cdn.example/x.js"></script>'
     '<script>load("https://cdn.example/y.js")</script>',
+    "places_of_a_machine": '<div class="cell_output">/home/me/lib/a.py:21: UserWarning: x</div>',
 }
 
 

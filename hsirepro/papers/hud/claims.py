@@ -70,9 +70,8 @@ def fidelity_tells(evidence: Evidence, scene: str) -> Answer:
         return False, "nan"
     ours, null = (float(np.mean(runs[name])) for name in ("hud", "null-mixtures"))
     spread = float(np.std(runs["hud"], ddof=1)) if len(runs["hud"]) > 1 else 0.0
-    return ours - null > spread, (
-        f"HUD {ours:.4f} (± {spread:.4f}, n = {len(runs['hud'])}), random mixtures {null:.4f}."
-    )
+    seen = f"± {spread:.4f}, n = {len(runs['hud'])}" if spread else "one run, spread unknown"
+    return ours - null > spread, f"HUD {ours:.4f} ({seen}), random mixtures {null:.4f}."
 
 
 def best_ratio(evidence: Evidence, scene: str) -> Answer:
