@@ -208,7 +208,7 @@ def show_halves(records: list) -> None:
         f"| {name} | {seen:.4f} | {unseen:.4f} | {seen - unseen:+.4f} |"
         for name, (seen, unseen) in rows.items()
     ]
-    lines.append(f"| *real tiles, unseen half* | {real:.4f} | | |")
+    lines.append(f"| *real tiles, unseen half* | {real:.4f} | — | — |")
     display(Markdown("\n".join(lines)))
 
 
