@@ -32,6 +32,7 @@ from hsirepro.papers.hud import (
     scene_label,
 )
 from hsirepro.papers.hud.findings import (
+    ceiling_notes,
     damage_notes,
     damage_table,
     halves_table,
@@ -187,6 +188,14 @@ verdicts = null_notes(frame)
 display(Markdown("\n".join(f"- {note}" for note in verdicts)))
 
 # %% [markdown]
+# How much of HUD's distance to real tiles is the diffusion's, and how much the unmixing's? Real
+# tiles, unmixed and mixed again, are what a perfect diffusion of abundances would draw.
+
+# %%
+ceilings = ceiling_notes(frame)
+display(Markdown("\n".join(f"- {note}" for note in ceilings)))
+
+# %% [markdown]
 # ## 3. Does it copy?
 #
 # The paper trains and judges on the same scene. Whether tiles are new cannot be told that way: a
@@ -282,4 +291,10 @@ for name in before:
 # Put together from the records above, not typed.
 
 # %%
-display(Markdown("\n".join([*notes, *(f"- {note}" for note in verdicts)])))
+display(
+    Markdown(
+        "\n".join(
+            [*notes, *(f"- {note}" for note in (*verdicts, *ceilings))]
+        )
+    )
+)

@@ -25,7 +25,7 @@ from hsirepro.papers.hud import (
     scene_of,
 )
 from hsirepro.papers.hud.claims import DECISIONS, decided
-from hsirepro.papers.hud.findings import null_notes
+from hsirepro.papers.hud.findings import ceiling_notes, null_notes
 from hsirepro.papers.hud.run import endmembers_of
 from hsirepro.papers.hud.scores import printed_averages, scores
 from hsirepro.papers.published import claims, published
@@ -189,6 +189,16 @@ def test_null_notes_tell_which_metric_a_null_wins(tmp_path):
     assert "precision, copies" not in notes  # not recorded
     (empty,) = null_notes(scores(RecordStore(tmp_path / "none")))
     assert "nothing to compare" in empty
+
+
+def test_ceiling_notes_set_hud_beside_its_endmembers(tmp_path):
+    """Where all three rows are recorded: copies, what endmembers explain, HUD."""
+    metric = "FID of clusters"
+    rows = {"null-tiles": 4.0, "null-unmixed": 39.7, "hud": 49.2}
+    store = store_of(tmp_path, [record(name, **{metric: v}) for name, v in rows.items()])
+    (note,) = ceiling_notes(scores(store, "paper"))
+    assert note == (f"{CROP}, {metric}: copied tiles 4; unmixed and mixed again 39.7; HUD 49.2.")
+    assert ceiling_notes(scores(RecordStore(tmp_path / "none"))) == []
 
 
 def whole_table(**changes):

@@ -68,6 +68,25 @@ def _duel(frame: pd.DataFrame, metric: str, better: str, names: Sequence[str]) -
     return f"on {beaten} of {asked} scenes they beat every method; {example}."
 
 
+def ceiling_notes(frame: pd.DataFrame) -> list[str]:
+    """Return a sentence per scene: HUD's FID beside what its endmembers alone allow.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As :func:`~hsirepro.papers.hud.scores.scores` returns it.
+    """
+    rows = {"null-tiles": "copied tiles", "null-unmixed": "unmixed and mixed again", "hud": "HUD"}
+    notes = []
+    for scene, runs in frame.groupby("scene"):
+        for metric in (name for name in COLUMNS if name.startswith(FID) and name in runs):
+            means = runs.groupby("method")[metric].mean().dropna()
+            if all(name in means.index for name in rows):
+                values = "; ".join(f"{text} {means[name]:.3g}" for name, text in rows.items())
+                notes.append(f"{scene}, {metric}: {values}.")
+    return notes
+
+
 def damage_words(records: Sequence[Record]) -> dict[str, dict[str, str]]:
     """Return for every metric and damage what full strength does to the metric.
 
