@@ -207,6 +207,7 @@ def _panels(count: int, height: float = 2.5, *, sharey: bool = False) -> tuple[F
     panels = list(figure.subplots(rows, columns, squeeze=False, sharey=sharey).flat)
     for axes in panels:
         axes.locator_params(nbins=4)
+        axes.ticklabel_format(useOffset=False)  # cosines differ in their last digits
     for axes in panels[count:]:
         axes.set_axis_off()
     return figure, panels[:count]

@@ -240,19 +240,20 @@ for crop in STUDIED:
 # ## 4. How many steps?
 #
 # The paper's sampler takes a thousand steps. DDIM and DPM-Solver++ solve the same equation in fewer.
-# The grey band is where three draws of the thousand-step sampler lie.
+# The grey band is where three draws of the thousand-step sampler lie, each of 64 tiles. It also
+# tells how far two values of a metric must be apart to mean anything.
 
 # %% mystnb={"image": {"alt": "Metrics and seconds per tile against the number of steps of two samplers, with the band of the thousand-step sampler"}}
-some = False
+drawn = []
 for crop in STUDIED:
     for record in recorded(SAMPLERS, crop):
-        some = True
+        drawn += sampler_notes(record)
         shown = [*columns_of([record]), "seconds per tile"]
         display(Markdown(f"**{crop}**"))
         display(plot_samplers(record, shown))
         display(Markdown("\n".join(sampler_notes(record))))
         display(Markdown(provenance_line([record])))
-if not some:
+if not drawn:
     print(
         "Nothing is recorded yet; `hsirepro run hud --table samplers "
         "--scene pavia-centre-crop --method hud --profile quick` does it."
@@ -294,7 +295,7 @@ for name in before:
 display(
     Markdown(
         "\n".join(
-            [*notes, *(f"- {note}" for note in (*verdicts, *ceilings))]
+            [*notes, *(f"- {n}" for n in (*verdicts, *ceilings)), *drawn]
         )
     )
 )
