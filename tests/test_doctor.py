@@ -16,6 +16,7 @@ from hsirepro.bench import hyconet as bench
 from hsirepro.bench.memory import Cost
 from hsirepro.fusion import METHODS
 from hsirepro.fusion.hyconet_net import HyCoNet
+from hsirepro.papers.hud import settings_of
 from hsirepro.scenes.locate import scene_table
 
 
@@ -158,12 +159,13 @@ def test_bench_runs_every_method_on_its_pair(monkeypatch):
 
 def test_bench_draws_what_the_quick_profile_trains(monkeypatch, capsys):
     """A line for a step of training and one for every way of drawing, of the small network."""
-    assert generation.model().layout == generation.PRESETS["small"].layout
-    assert generation.model().schedule == generation.PRESETS["small"].schedule
     monkeypatch.setattr(generation, "COUNT", 2)
     monkeypatch.setattr(generation, "WAYS", (("ddim", 2), ("dpm-solver++", 2)))
     monkeypatch.setattr(generation, "ROUNDS", 1)
     generation.report(threads=1)
     lines = capsys.readouterr().out.strip().splitlines()
+    quick = settings_of("hud", "quick", generation.ENDMEMBERS)
+    assert quick == {"preset": "small", "endmembers": 9}  # what is timed is what quick trains
+    assert "0.90 M weights" in lines[0]
     assert "a step of 16 tiles" in lines[1]
     assert ["2 tiles of 32x32, ddim 2" in line for line in lines[2:]] == [True, False]

@@ -8,7 +8,7 @@ from functools import cache
 
 import torch
 
-from hsirepro.generation.diffusion import Layout, Schedule, Solver, denoising_loss
+from hsirepro.generation.diffusion import Solver, denoising_loss
 from hsirepro.generation.hud import HUD, PRESETS
 from hsirepro.unmixing.autoencoder import UnmixingAutoencoder
 
@@ -26,14 +26,14 @@ ROUNDS = 3
 def model() -> HUD:
     """Return a model as the ``quick`` profile trains it; time does not ask for its weights."""
     torch.manual_seed(0)
-    layout, schedule = Layout(), Schedule(predicts="velocity")
+    plan = PRESETS["small"]
     made = HUD(
         bands=BANDS,
         size=SIDE,
         endmembers=ENDMEMBERS,
         encoder="fcls",
-        layout=layout.plain(),
-        schedule=asdict(schedule),
+        layout=plan.layout.plain(),
+        schedule=asdict(plan.schedule),
     )
     made.autoencoder = UnmixingAutoencoder(torch.rand(BANDS, ENDMEMBERS), "fcls")
     return made

@@ -90,7 +90,7 @@ plot_scene(prepared.cube)
 # | `shuffled` | share of pixels that change places, over all tiles |
 # | `noisy` | deviation of added noise, over that of the tiles |
 # | `brighter` | share by which every value is raised |
-# | `blurred` | how far every pixel goes to the mean of its tile |
+# | `faded` | how far every pixel goes to the mean of its tile |
 # | `collapsed` | share of tiles that become copies of the first |
 #
 # A metric that works gets worse with strength. One whose line is flat does not see that damage, and

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # HUD: the tables
 #
-# *Takes some seconds with the `smoke` profile, and some ten minutes a method with `quick`, on two CPU
-# cores.*
+# *Takes some seconds with the `smoke` profile, and 3 to 9 minutes a method with `quick`, on two
+# CPU cores.*
 #
 # HUD {cite}`shen2025hud` draws tiles of 32 x 32 pixels and sets them beside those of five other
 # generators: by two metrics that it proposes (Table I), by the inception score (Table II) and by

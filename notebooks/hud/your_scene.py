@@ -1,7 +1,7 @@
 # %% [markdown]
 # # HUD: your scene
 #
-# *Takes some seconds with the `smoke` profile on two CPU cores, some ten minutes with `quick`, and
+# *Takes some seconds with the `smoke` profile on two CPU cores, some minutes with `quick`, and
 # hours on a GPU with `paper`.*
 #
 # You have one hyperspectral image and want more of the kind: to train a classifier on, or to try a
@@ -209,7 +209,9 @@ judge = Judge(
 )
 if judge.why_not:
     print(f"No FID, precision or recall: {judge.why_not}")
-own = fitted.model.sample(plan.count, seed=p["seed"]).tiles
+own = samples.tiles
+if own.shape[-1] != plan.size:  # the classifier knows one size
+    own = fitted.model.sample(plan.count, seed=p["seed"]).tiles
 nulls = {
     name: METHODS[name](patches, seed=p["seed"])
     .model.sample(plan.count)

@@ -64,7 +64,7 @@ def test_damages_do_what_they_say():
     assert not torch.equal(*places)
     torch.testing.assert_close(*(p[:, p[0].argsort()] for p in places))
     torch.testing.assert_close(full["brighter"], 2 * tiles)
-    assert float(full["blurred"].std(dim=(2, 3)).max()) < 1e-6
+    assert float(full["faded"].std(dim=(2, 3)).max()) < 1e-6
     assert torch.equal(full["collapsed"], tiles[:1].expand_as(tiles))
     assert float(full["noisy"].min()) >= 0.0
     half = DAMAGES["collapsed"](tiles, 0.5, torch.Generator())
@@ -181,15 +181,19 @@ def test_rows_and_tables_that_are_not_there_are_named(table, method):
 # Looks
 
 
-def test_blur_noise_and_grid_are_told_apart():
-    """Real tiles have detail 1; smooth ones less, noisy ones more; a fixed pattern is a grid."""
+def test_blur_noise_and_frames_are_told_apart():
+    """Real tiles have 1 and 1; smooth ones less detail, noisy ones more; only frames are frames."""
     generator = np.random.default_rng(0)
-    real = np.kron(generator.random((32, 32)), np.ones((2, 2)))[..., None] * np.ones(3)
-    same = looks_of(real, real, 16)
-    assert same == pytest.approx((1.0, 1.0))
-    flat = looks_of(real * 0 + 0.5, real, 16)
-    assert flat == (0.0, 0.0)
-    noisy = looks_of(real + generator.random(real.shape), real, 16)
+    real = np.kron(generator.random((64, 64)), np.ones((2, 2)))[1:-1, 1:-1, None] * np.ones(3)
+    real = real[:112, :112]
+    assert looks_of(real, real, 16) == pytest.approx((1.0, 1.0))
+    noisy = looks_of(real + generator.random(real.shape[:2])[..., None], real, 16)
     assert noisy.detail > 1.1
-    checks = np.indices((64, 64)).sum(axis=0) % 2
-    assert looks_of(real + 0.5 * checks[..., None], real, 16).grid > 3.0
+    faded = looks_of(0.3 * real, real, 16)
+    assert faded == pytest.approx((0.3, 1.0))
+    noise = generator.random((112, 112, 1)) * np.ones(3)
+    assert looks_of(noise, noise[::-1], 16).frame == pytest.approx(1.0, abs=0.1)
+    framed = noise.copy()
+    framed[::16] += 1.0
+    framed[15::16] += 1.0
+    assert looks_of(framed, noise, 16).frame > 1.5

@@ -69,8 +69,10 @@ def fidelity_tells(evidence: Evidence, scene: str) -> Answer:
     if not all(runs.values()):
         return False, "nan"
     ours, null = (float(np.mean(runs[name])) for name in ("hud", "null-mixtures"))
-    spread = float(np.std(runs["hud"], ddof=1)) if len(runs["hud"]) > 1 else 0.0
-    seen = f"± {spread:.4f}, n = {len(runs['hud'])}" if spread else "one run, spread unknown"
+    spread, seen = 0.0, "one run, spread unknown"
+    if len(runs["hud"]) > 1:
+        spread = float(np.std(runs["hud"], ddof=1))
+        seen = f"± {spread:.4f}, n = {len(runs['hud'])}"
     return ours - null > spread, f"HUD {ours:.4f} ({seen}), random mixtures {null:.4f}."
 
 

@@ -47,7 +47,7 @@ def brighter(tiles: Tensor, strength: float, generator: torch.Generator) -> Tens
     return (1.0 + strength) * tiles
 
 
-def blurred(tiles: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+def faded(tiles: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """Go that far from every pixel to the mean of its tile."""
     return torch.lerp(tiles, tiles.mean(dim=(2, 3), keepdim=True).expand_as(tiles), strength)
 
@@ -64,7 +64,7 @@ DAMAGES: Mapping[str, Damage] = MappingProxyType(
         "shuffled": shuffled,
         "noisy": noisy,
         "brighter": brighter,
-        "blurred": blurred,
+        "faded": faded,
         "collapsed": collapsed,
     }
 )

@@ -113,7 +113,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "seconds, on the planted scene of 48 x 48 pixels",
             judging=80,
         ),
-        "quick": Profile("small", {}, 64, (0, 1, 2), SIZE, "some ten minutes a method, on a crop"),
+        "quick": Profile("small", {}, 64, (0, 1, 2), SIZE, "3 to 9 minutes a method, on a crop"),
         "paper": Profile("paper", {}, 256, (0, 1, 2), SIZE, "hours on a GPU"),
     }
 )

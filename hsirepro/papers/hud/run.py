@@ -160,17 +160,8 @@ def run_cell(
         return run_unmixing(key)
     profile = PROFILES[key.profile]
     ready = prepared or _prepared(key.scene)
-    judge = Judge(
-        ready.cube,
-        ready.labels,
-        size=profile.size,
-        clusters=max(2, scene_of(key.scene).endmembers),
-        iterations=profile.judging,
-        folder=checkpoint.parent.parent if checkpoint else None,
-        device=device,
-    )
     if key.table == DAMAGED:
-        return damage_record(key, judge, profile.count)
+        return damage_record(key, _judge(key, ready, checkpoint, device), profile.count)
     patches, halves = ready.patches(profile.size), None
     if key.table == HALVES:
         halves = halves_of(patches.images[0], profile.size)
@@ -186,7 +177,8 @@ def run_cell(
             **settings_of(key.method, key.profile, endmembers),
         )
         started = time.perf_counter()
-        samples = fitted.model.sample(profile.count, seed=key.seed)
+        drawn = key.table != SAMPLERS  # which draws for itself
+        samples = fitted.model.sample(profile.count, seed=key.seed) if drawn else None
         drawing_s = time.perf_counter() - started
     sources = provenance(
         seed=key.seed,
@@ -195,7 +187,8 @@ def run_cell(
         peak_memory_mb=meter.peak_memory_mb,
         device=device,
     )
-    if key.table == SAMPLERS:
+    judge = _judge(key, ready, checkpoint, device)  # once nothing can be refused any more
+    if samples is None:
         return sampler_record(key, fitted, judge, sources, profile.count)
     tiles = samples.tiles
     scores = halves_scores(tiles, judge, halves) if halves else judge.scores(tiles)
@@ -207,6 +200,20 @@ def run_cell(
         scores | {"seconds per tile": drawing_s / profile.count},
         sources,
         pictures=key.seed == 0 if pictures is None else pictures,
+    )
+
+
+def _judge(key: RecordKey, ready: Prepared, checkpoint: Path | None, device: str) -> Judge:
+    """Return the judge of a scene, whose network all cells of its table share."""
+    profile = PROFILES[key.profile]
+    return Judge(
+        ready.cube,
+        ready.labels,
+        size=profile.size,
+        clusters=max(2, scene_of(key.scene).endmembers),
+        iterations=profile.judging,
+        folder=checkpoint.parent.parent if checkpoint else None,
+        device=device,
     )
 
 
