@@ -54,8 +54,8 @@ from hsirepro.generation.diffusion import (
 )
 from hsirepro.generation.model import Fitted, Generator, Samples, check_count, no_other_ways
 from hsirepro.generation.patches import Patches
-from hsirepro.generation.training import Length, settled, train_averaged
-from hsirepro.training import own_randomness
+from hsirepro.generation.training import AveragedLength, train_averaged
+from hsirepro.training import own_randomness, settled
 from hsirepro.unmixing.autoencoder import Encoder, UnmixingAutoencoder, fine_tuned, mixed
 from hsirepro.unmixing.autoencoder import unmixing_autoencoder as unmix
 
@@ -63,7 +63,7 @@ FLOOR = 8.0  # of eq. 4: an absent endmember has exp(-8) of an even share
 
 
 @dataclass(frozen=True)
-class HUDConfig(Length):
+class HUDConfig(AveragedLength):
     """Settings of HUD.
 
     Parameters

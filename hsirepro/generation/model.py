@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hsirepro import training
 from hsirepro.errors import ParameterError
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -67,25 +67,8 @@ class Generator(nn.Module, ABC):
         """
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A fitted model and how it came about.
-
-    Parameters
-    ----------
-    model : Generator
-    curves : dict of ndarray
-        One array per curve, such as ``loss`` by ``iteration``.
-    settings : dict
-        Every setting that was in force.
-    earlier_s : float
-        Seconds spent before this call, where it went on from a checkpoint.
-    """
-
-    model: Generator
-    curves: dict[str, np.ndarray] = field(default_factory=dict)
-    settings: dict[str, object] = field(default_factory=dict)
-    earlier_s: float = 0.0
+Fitted = training.Fitted[Generator]
+"""A fitted generative model and how it came about."""
 
 
 def check_count(count: int) -> None:

@@ -55,8 +55,8 @@ from hsirepro.generation.model import (
 )
 from hsirepro.generation.mprnet_net import MPRNetwork
 from hsirepro.generation.patches import Patches
-from hsirepro.generation.training import Length, settled, train_averaged
-from hsirepro.training import own_randomness
+from hsirepro.generation.training import AveragedLength, train_averaged
+from hsirepro.training import own_randomness, settled
 
 FLOOR = 0.01  # of the reflectance that errors are divided by
 LAST_RATE = 1e-6  # of Adam, at the end of the training
@@ -65,7 +65,7 @@ CHUNK = 16  # tiles given spectra at once
 
 
 @dataclass(frozen=True)
-class MPRNetConfig(Length):
+class MPRNetConfig(AveragedLength):
     """Settings of MPRNet. The learning rate falls by a half cosine to 1e-6.
 
     Parameters

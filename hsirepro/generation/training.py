@@ -2,99 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from hsirepro.errors import ParameterError, suggest
+from hsirepro.errors import ParameterError
 from hsirepro.generation.model import Fitted, Generator
 from hsirepro.generation.patches import Patches
-from hsirepro.training import TrainingRun, fingerprint_of, launch, moving_average, train
+from hsirepro.training import (
+    Length,
+    TrainingRun,
+    fingerprint_of,
+    launch,
+    moving_average,
+    rising_and_falling,
+    train,
+)
+
+Model = TypeVar("Model", bound=Generator)
 
 
 @dataclass(frozen=True)
-class Length:
-    """How long and how a network is trained; the base of every method's settings.
+class AveragedLength(Length):
+    """How long and how a generative network is trained; the base of every method's settings.
 
     Parameters
     ----------
-    iterations : int
-        Steps of the optimiser.
-    batch : int
-        Tiles per step.
-    learning_rate : float
-        Of Adam.
-    warm_up : int
-        Steps in which the learning rate rises to its value.
-    falls : bool
-        Whether it falls to 0 by the end, evenly; where a method has no schedule of its own.
-    clip_norm : float
-        Largest norm of a step's gradients; longer ones are scaled to it.
     average : float
         Decay of the moving average of the weights; 0 keeps the last.
-    precision : {"fp32", "bf16"}
     """
 
-    iterations: int = 2_000
-    batch: int = 16
-    learning_rate: float = 2e-4
-    warm_up: int = 100
-    falls: bool = False
-    clip_norm: float = 1.0
     average: float = 0.999
-    precision: Literal["fp32", "bf16"] = "fp32"
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "batch"):
-            if getattr(self, name) < 1:
-                raise ParameterError(
-                    f"{name}={getattr(self, name)} trains nothing.", next_step="give 1 or more"
-                )
+        super().__post_init__()
         if not 0.0 <= self.average < 1.0:
             raise ParameterError(
                 f"average={self.average} is no decay.", next_step="give 0 or more and less than 1"
             )
-
-    def plain(self) -> dict[str, object]:
-        """Return the settings as what JSON can hold."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
-
-
-Config = TypeVar("Config", bound=Length)
-Model = TypeVar("Model", bound=Generator)
-
-
-def settled(
-    presets: Mapping[str, Config], preset: str, settings: Mapping[str, Any], method: str
-) -> Config:
-    """Return a preset with some fields replaced.
-
-    Parameters
-    ----------
-    presets : mapping of str to dataclass
-    preset : str
-    settings : mapping
-        Fields and their values.
-    method : str
-        Its name, for errors.
-
-    Raises
-    ------
-    ParameterError
-        If the preset or a field is unknown, or a value impossible.
-    """
-    if preset not in presets:
-        raise ParameterError(f"{method} has no preset {preset!r}.", hint=suggest(preset, presets))
-    base = presets[preset]
-    known = [entry.name for entry in fields(base)]
-    for name in settings:
-        if name not in known:
-            raise ParameterError(f"{method} has no setting {name!r}.", hint=suggest(name, known))
-    return replace(base, **settings)
 
 
 def train_averaged(
@@ -102,7 +51,7 @@ def train_averaged(
     prepare: Callable[[Model], Patches],
     loss: Callable[[nn.Module, Tensor], dict[str, Tensor]],
     *,
-    config: Length,
+    config: AveragedLength,
     seed: int,
     device: str,
     progress: bool,
@@ -121,7 +70,7 @@ def train_averaged(
         From the model to the patches that its network learns.
     loss : callable
         From the network and a batch, shape (B, C, size, size), to the terms of the loss.
-    config : Length
+    config : AveragedLength
     seed, device, progress, checkpoint
         As every method takes them.
     given : sequence of Tensor
@@ -172,21 +121,3 @@ def train_averaged(
     curves = train(run, gradients, title=title, progress=progress)
     net.load_state_dict(average.module.state_dict())
     return Fitted(model.cpu().eval(), curves, config.plain(), run.earlier_s)
-
-
-def rising_and_falling(
-    optimizer: torch.optim.Optimizer, config: Length, decay: Callable[[float], float]
-) -> torch.optim.lr_scheduler.LambdaLR:
-    """Return the schedule of a learning rate that warms up, and then falls by ``decay``."""
-    return torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: (
-            min(1.0, (step + 1) / max(1, config.warm_up)) * decay(step / config.iterations)
-        ),
-    )
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, tuple) else value

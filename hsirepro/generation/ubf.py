@@ -29,9 +29,8 @@ from pathlib import Path
 from hsirepro.errors import ParameterError
 from hsirepro.generation.model import Fitted
 from hsirepro.generation.patches import Patches
-from hsirepro.generation.training import settled
 from hsirepro.generation.unmixdiff import PRESETS, UnmixDiff, Version, fit_abundances
-from hsirepro.training import own_randomness
+from hsirepro.training import own_randomness, settled
 
 NUMBERS = (7, 17, 27)
 

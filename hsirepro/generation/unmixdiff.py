@@ -56,8 +56,8 @@ from hsirepro.errors import ParameterError, suggest
 from hsirepro.generation.diffusion import BRIEF, Layout, Schedule, Solver, denoising_loss, draw
 from hsirepro.generation.model import Fitted, Generator, Samples, check_count, no_other_ways
 from hsirepro.generation.patches import Patches
-from hsirepro.generation.training import Length, settled, train_averaged
-from hsirepro.training import fingerprint_of, own_randomness
+from hsirepro.generation.training import AveragedLength, train_averaged
+from hsirepro.training import fingerprint_of, own_randomness, settled
 from hsirepro.unmixing.autoencoder import mixed, renormalised
 from hsirepro.unmixing.scene_autoencoder import (
     SceneAutoencoder,
@@ -73,7 +73,7 @@ RELEASED = Schedule(2000, 1e-6, 1e-2, levels=True)
 
 
 @dataclass(frozen=True)
-class UnmixDiffConfig(Length):
+class UnmixDiffConfig(AveragedLength):
     """Settings of UnmixDiff and of Unmixing before fusion; those of :class:`Length` diffuse.
 
     Parameters

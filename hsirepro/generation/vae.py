@@ -47,14 +47,14 @@ from hsirepro.generation.model import (
     no_other_ways,
 )
 from hsirepro.generation.patches import Patches
-from hsirepro.generation.training import Length, settled, train_averaged
-from hsirepro.training import own_randomness
+from hsirepro.generation.training import AveragedLength, train_averaged
+from hsirepro.training import own_randomness, settled
 
 CHUNK = 64  # tiles drawn at once
 
 
 @dataclass(frozen=True)
-class VAEConfig(Length):
+class VAEConfig(AveragedLength):
     """Settings of the VAE.
 
     Parameters

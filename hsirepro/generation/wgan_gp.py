@@ -52,7 +52,7 @@ from hsirepro.generation.model import (
     no_other_ways,
 )
 from hsirepro.generation.patches import Patches
-from hsirepro.generation.training import Length, rising_and_falling, settled
+from hsirepro.generation.training import AveragedLength
 from hsirepro.generation.wgan_gp_net import LATENT, Critic, TileGenerator
 from hsirepro.training import (
     TrainingRun,
@@ -60,6 +60,8 @@ from hsirepro.training import (
     launch,
     moving_average,
     own_randomness,
+    rising_and_falling,
+    settled,
     train,
 )
 
@@ -67,7 +69,7 @@ CHUNK = 64  # tiles drawn at once
 
 
 @dataclass(frozen=True)
-class WGANGPConfig(Length):
+class WGANGPConfig(AveragedLength):
     """Settings of WGAN-GP.
 
     An iteration is one step of the generator, on ``2 * batch`` tiles, after ``critic_steps`` of

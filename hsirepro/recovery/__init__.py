@@ -1,0 +1,18 @@
+"""Recovery of spectra from colour: one file per method, one contract for all.
+
+A method fits a model to :class:`~hsirepro.recovery.pairs.Pairs`,
+``fit(pairs, *, validation, seed, device, progress, checkpoint, preset, **settings) -> Fitted``, and
+the model gives any colour image spectra: ``model.reconstruct(rgb) -> Recovered``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hsirepro.recovery.model import Fitted, Recovered, Recoverer
+from hsirepro.recovery.pairs import Pairs
+
+__all__ = ["METHODS", "Fitted", "Pairs", "Recovered", "Recoverer"]
+
+METHODS: dict[str, Callable[..., Fitted]] = {}
+"""From the name of a method to what fits it."""
