@@ -112,7 +112,8 @@ def run(
             next_step=f"for a cube of your own: papermill notebooks/{paper}/tables.ipynb out.ipynb "
             f"-p scene {scene}",
         )
-    CATALOGUE[scene]  # or an error with the nearest names
+    if scene not in getattr(folder, "COLLECTIONS", ()):
+        CATALOGUE[scene]  # or an error with the nearest names
     wanted = folder.asked(table, scene, condition, profile, method, seed)
     records = fill(
         wanted,

@@ -9,10 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hsirepro.recovery.inss import inss
 from hsirepro.recovery.model import Fitted, Recovered, Recoverer
 from hsirepro.recovery.pairs import Pairs
+from hsirepro.recovery.pdass import pdass
+from hsirepro.recovery.regression import regression
 
 __all__ = ["METHODS", "Fitted", "Pairs", "Recovered", "Recoverer"]
 
-METHODS: dict[str, Callable[..., Fitted]] = {}
+METHODS: dict[str, Callable[..., Fitted]] = {
+    "regression": regression,
+    "pdass": pdass,
+    "inss": inss,
+}
 """From the name of a method to what fits it."""

@@ -38,6 +38,8 @@ class Recoverer(nn.Module, ABC):
     bands: int
     #: What the sides of an image must be multiples of; others are padded by reflection.
     multiple: int = 1
+    #: How long the sides of an image must be; shorter ones are padded likewise.
+    least: int = 1
 
     @abstractmethod
     def parts(self, rgb: Tensor) -> dict[str, Tensor]:
@@ -164,7 +166,10 @@ def _starts(length: int, tile: int, step: int) -> range:
 def _padded(model: Recoverer, rgb: Tensor) -> dict[str, Tensor]:
     """Return the parts of an image whose sides need not be multiples of anything."""
     rows, columns = rgb.shape[1:]
-    down, right = (-side % model.multiple for side in (rows, columns))
+    down, right = (
+        max(side, model.least) + -max(side, model.least) % model.multiple - side
+        for side in (rows, columns)
+    )
     image = rgb[None]
     while down or right:  # a mirror gives no more than the image has
         pad = (0, min(right, image.shape[3] - 1), 0, min(down, image.shape[2] - 1))

@@ -49,6 +49,7 @@ class RecoveryLength(Length):
     iterations: int = 1_500
     batch: int = 4
     learning_rate: float = 1e-3
+    falls: bool = True
     crop: int = 64
     flips: bool = True
     validate_every: int = 100
@@ -126,8 +127,9 @@ def fit_network(
     Returns
     -------
     Fitted
-        Curves of the terms, and ``validation``: the PSNR in dB of a peak of 1, mean over bands
-        and images, at every ``validate_every``-th ``iteration``.
+        Curves of the terms, ``..._made`` being what the critic thinks of the model, and
+        ``validation``: the PSNR in dB of a peak of 1, mean over bands and images, at every
+        ``validate_every``-th ``iteration``.
 
     Raises
     ------
@@ -183,11 +185,11 @@ def fit_network(
             terms = loss(parts, rgb, hsi)
             if critic is not None:
                 if run.done % critic.every == 0:
-                    terms |= _improve(critic, rgb, hsi, parts["image"].detach(), optimizer)
+                    _improve(critic, rgb, hsi, parts["image"].detach(), optimizer)
                 for name, logit in critic.opinions(rgb, parts["image"]).items():
                     terms[f"{name}_made"] = critic.weight * _cross_entropy(logit, 1.0)
-        own = [term for name, term in terms.items() if not name.endswith("_critic")]
-        torch.stack(own).sum().backward(inputs=list(model.parameters()))  # type: ignore[no-untyped-call]
+        total = torch.stack(list(terms.values())).sum()
+        total.backward(inputs=list(model.parameters()))  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
         return {name: term.detach() for name, term in terms.items()}
 
@@ -234,17 +236,16 @@ def band_psnr(made: Tensor, true: Tensor) -> float:
 
 def _improve(
     critic: Critic, rgb: Tensor, real: Tensor, made: Tensor, optimizer: torch.optim.Optimizer
-) -> Parts:
-    """Let the critic learn from one batch; return its losses."""
-    terms = {}
+) -> None:
+    """Let the critic learn from one batch."""
     on_real, on_made = critic.opinions(rgb, real), critic.opinions(rgb, made)
-    for name, logit in on_real.items():
-        halves = _cross_entropy(logit, 1.0) + _cross_entropy(on_made[name], 0.0)
-        terms[f"{name}_critic"] = 0.5 * halves
-    torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+    halves = [
+        0.5 * (_cross_entropy(logit, 1.0) + _cross_entropy(on_made[name], 0.0))
+        for name, logit in on_real.items()
+    ]
+    torch.stack(halves).sum().backward()  # type: ignore[no-untyped-call]
     optimizer.step()  # the model has no gradients yet, and stays as it is
     optimizer.zero_grad(set_to_none=True)
-    return terms
 
 
 def _cross_entropy(logit: Tensor, target: float) -> Tensor:

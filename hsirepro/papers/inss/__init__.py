@@ -1,5 +1,48 @@
-"""INSS, hyperspectral images from RGB through a neural mixing model: so far its library."""
+"""INSS, spectra from colours: its library, its tables as data, and the run that fills one cell."""
 
+from hsirepro.papers.inss.claims import decided
+from hsirepro.papers.inss.experiments import (
+    ABLATED,
+    ABLATIONS,
+    COLLECTIONS,
+    COMPARED,
+    METHODS_COMPARED,
+    PARAMETERS,
+    PROFILES,
+    STAND_INS,
+    STARTED,
+    STARTS,
+    asked,
+    keys,
+    planned,
+    scenes_here,
+    settings_of,
+)
 from hsirepro.papers.inss.library import inss_library, title_hash
+from hsirepro.papers.inss.run import run_cell
+from hsirepro.papers.inss.scenes import DATASETS, Dataset, open_dataset
 
-__all__ = ["inss_library", "title_hash"]
+__all__ = [
+    "ABLATED",
+    "ABLATIONS",
+    "COLLECTIONS",
+    "COMPARED",
+    "DATASETS",
+    "METHODS_COMPARED",
+    "PARAMETERS",
+    "PROFILES",
+    "STAND_INS",
+    "STARTED",
+    "STARTS",
+    "Dataset",
+    "asked",
+    "decided",
+    "inss_library",
+    "keys",
+    "open_dataset",
+    "planned",
+    "run_cell",
+    "scenes_here",
+    "settings_of",
+    "title_hash",
+]

@@ -1,0 +1,181 @@
+"""What the record of a recovery method holds: scores of the test images, spectra, and maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hsirepro.metrics.full_reference import mrae_map, psnr, rmse_map, sam_map
+from hsirepro.metrics.presets import evaluate
+from hsirepro.papers.inss.scenes import FULL_SCALE, Dataset
+from hsirepro.records import Record, RecordKey
+from hsirepro.recovery import Fitted, Recovered
+from hsirepro.recovery.inss_net import INSS
+from hsirepro.scenes.cube import make_cube
+
+OWN_PEAK = "MPSNR of the own peak, bands not given"
+NOT_GIVEN = "MPSNR of bands not given"
+LAST = "MPSNR of the last step"
+PICKED = 6  # pixels whose spectra are kept
+MOST = 6  # abundance maps that are kept: those of the largest share of the scene
+LEVELS = 255.0
+PICTURE_SCALES = {"rmse": 2000.0, "sam": 30.0, "mrae": 1.0}
+"""Counts, degrees and shares that are white in the maps of errors."""
+
+
+def record_of(
+    key: RecordKey,
+    fitted: Fitted,
+    data: Dataset,
+    sources: Mapping[str, object],
+    *,
+    pictures: bool,
+) -> Record:
+    """Score a fitted model on the test images and put its record together.
+
+    Parameters
+    ----------
+    key : RecordKey
+    fitted : Fitted
+    data : Dataset
+    sources : mapping
+        Provenance.
+    pictures : bool
+        Whether to keep pictures of the first test image.
+
+    Returns
+    -------
+    Record
+        Metrics of the paper, each the mean over the test images, on counts; its PSNR in two other
+        ways, see :func:`scores_of`; and that of the model after the last step. Arrays: by
+        band the root mean square error (counts); spectra of six pixels, true and made; the
+        atmosphere, beside the light of the Sun at the ground, and the mean abundances, where the
+        method has them.
+    """
+    test, names = data.sides["test"], data.names["test"]
+    scores: dict[str, list[float]] = {}
+    errors, first = [], None
+    for rgb, hsi in zip(test.rgb, test.hsi, strict=True):
+        made = fitted.model.reconstruct(rgb, seed=key.seed)
+        first = first or made
+        for name, value in scores_of(made.image, hsi, data.given).items():
+            scores.setdefault(name, []).append(value)
+        errors.append(((made.image - hsi) * FULL_SCALE).square().flatten(1).mean(dim=1))
+        if fitted.last is not None:
+            last = fitted.last.reconstruct(rgb, seed=key.seed).image
+            scores.setdefault(LAST, []).append(evaluate(*counts(last, hsi), "inss")["MPSNR"])
+    assert first is not None
+    metrics = {name: float(np.mean(values)) for name, values in scores.items()}
+    metrics |= {f"MPSNR of {n}": v for n, v in zip(names, scores["MPSNR"], strict=True)}
+    truth = test.hsi[0]
+    rows, columns = picked_pixels(truth)
+    arrays: dict[str, np.ndarray] = {
+        "wavelength": data.library.wavelength.values,
+        "rmse_by_band": torch.stack(errors).mean(dim=0).sqrt().numpy(),
+        "picked": np.stack([rows, columns]),
+        "spectra_true": truth[:, rows, columns].T.numpy() * FULL_SCALE,
+        "spectra_made": first.image[:, rows, columns].T.numpy() * FULL_SCALE,
+    }
+    settings: dict[str, Any] = {
+        "bands": test.bands,
+        "notes": list(data.notes),
+        "test images": list(names),
+        "training images": list(data.names["train"]),
+        "given bands": list(data.given),
+        **fitted.settings,
+    }
+    if isinstance(fitted.model, INSS):
+        arrays["atmosphere"] = fitted.model.atmosphere.detach().clamp_min(0.0).numpy()
+        if data.irradiance is not None:
+            arrays["irradiance"] = data.irradiance
+    images: dict[str, np.ndarray] = {}
+    if first.abundances is not None:
+        shares = first.abundances.mean(dim=(1, 2))
+        arrays["mean_abundances"] = shares.numpy()
+        most = shares.argsort(descending=True)[:MOST].tolist()
+        settings["mapped"] = [str(data.library.title.values[i]) for i in most]
+        if pictures:
+            maps = (LEVELS * first.abundances[most].clamp(0, 1)).round().to(torch.uint8)
+            images["abundances"] = torch.cat(list(maps), dim=1).numpy()
+    if pictures:
+        images |= pictures_of(first, truth, arrays["wavelength"])
+        settings |= {"picture_scales": PICTURE_SCALES}
+    return Record(key, metrics, fitted.curves, arrays, images, settings, sources)
+
+
+def scores_of(made: Tensor, true: Tensor, given: tuple[int, ...] = ()) -> dict[str, float]:
+    """Return the paper's metrics of an image, and what its PSNR is without two habits of it.
+
+    Parameters
+    ----------
+    made, true : Tensor, shape (L, H, W)
+    given : tuple of int
+        Bands that are the input itself. The paper counts them, and who returns them as they are
+        has a dB or two more for it.
+
+    Returns
+    -------
+    dict of float
+        Those of the paper; PSNR of the other bands; and that with the largest count of the image
+        as its peak, in place of 65535.
+    """
+    x, g = counts(made, true)
+    kept = [band for band in range(len(true)) if band not in given]
+    return {
+        **evaluate(x, g, "inss"),
+        NOT_GIVEN: psnr(x[:, :, kept], g[:, :, kept], peak=65535.0),
+        OWN_PEAK: psnr(x[:, :, kept], g[:, :, kept], peak=float(g.max())),
+    }
+
+
+def counts(made: Tensor, true: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return two images as counts, shape (H, W, L)."""
+    x, g = (FULL_SCALE * image.permute(1, 2, 0).double().numpy() for image in (made, true))
+    return x, g
+
+
+def picked_pixels(image: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and columns of six pixels that differ as much as they can.
+
+    The brightest pixel, and then each time the one whose spectrum, of unit length, lies furthest
+    from those picked; the same for every method, since they look at the truth alone.
+
+    Examples
+    --------
+    >>> image = torch.eye(6).view(6, 2, 3) + 0.01
+    >>> rows, columns = picked_pixels(image)
+    >>> len(set(zip(rows.tolist(), columns.tolist())))
+    6
+    """
+    pixels = image.flatten(1)
+    unit = torch.nn.functional.normalize(pixels, dim=0)
+    lit = pixels.mean(dim=0) > pixels.mean() / 4  # noise decides the direction of dark pixels
+    chosen = [int(pixels.mean(dim=0).argmax())]
+    while len(chosen) < min(PICKED, pixels.shape[1]):
+        nearest = (unit.T @ unit[:, chosen]).amax(dim=1)
+        chosen.append(int(torch.where(lit, nearest, 2.0).argmin()))
+    rows, columns = np.divmod(np.array(chosen), image.shape[2])
+    return rows, columns
+
+
+def pictures_of(made: Recovered, truth: Tensor, wavelength: np.ndarray) -> dict[str, np.ndarray]:
+    """Return false colours of the truth and of what was made of it, and maps of the errors."""
+    from hsirepro.report.colour import false_colour, stretch_of  # only who draws needs it
+
+    x, g = counts(made.image, truth)
+    cubes = {"made": make_cube(x, wavelength), "true": make_cube(g, wavelength)}
+    stretch = stretch_of(cubes["true"])
+    images = {name: false_colour(cube, stretch=stretch) for name, cube in cubes.items()}
+    maps = {
+        "rmse": rmse_map(x, g),
+        "sam": sam_map(x, g, angle_unit="degrees"),
+        "mrae": mrae_map(x, g, eps=1.0),
+    }
+    for name, values in maps.items():
+        share = np.clip(values / PICTURE_SCALES[name], 0.0, 1.0)
+        images[name] = np.round(LEVELS * share).astype(np.uint8)
+    return images

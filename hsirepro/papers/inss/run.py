@@ -1,0 +1,72 @@
+"""Fill one cell of INSS's tables: open, fit, give the test images spectra, score, record."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from hsirepro.papers.inss.experiments import ROWS, settings_of
+from hsirepro.papers.inss.recording import record_of
+from hsirepro.papers.inss.scenes import Dataset, open_dataset
+from hsirepro.records import Meter, Record, RecordKey, provenance
+from hsirepro.recovery import METHODS
+from hsirepro.training import check_device
+
+_opened = lru_cache(maxsize=1)(open_dataset)
+
+
+def run_cell(
+    key: RecordKey,
+    prepared: Dataset | None = None,
+    *,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    progress: bool = False,
+    pictures: bool | None = None,
+) -> Record:
+    """Compute one cell and return its record, not yet written.
+
+    Parameters
+    ----------
+    key : RecordKey
+        Which cell; see :func:`~hsirepro.papers.inss.experiments.keys`.
+    prepared : Dataset, optional
+        The images, where they are not those of the name in ``key``.
+    device : str
+        ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    checkpoint : Path, optional
+        Where training keeps its state, and resumes from.
+    progress : bool
+        Show a bar with loss and time left.
+    pictures : bool, optional
+        Whether the record holds pictures; by default those of the first seed.
+
+    Returns
+    -------
+    Record
+        See :func:`~hsirepro.papers.inss.recording.record_of`.
+    """
+    check_device(device)
+    data = prepared or _opened(key.scene)
+    variant = ROWS[key.table][key.method]
+    given = {"library": data.library} if variant.library else {}
+    with Meter() as meter:
+        fitted = METHODS[variant.method](
+            data.sides["train"],
+            validation=data.sides["validation"],
+            seed=key.seed,
+            device=device,
+            progress=progress,
+            checkpoint=checkpoint,
+            **given,
+            **settings_of(key.table, key.method, key.profile),
+        )
+    sources = provenance(
+        seed=key.seed,
+        data_sha256=data.sha256,
+        wall_time_s=fitted.earlier_s + meter.wall_time_s,
+        peak_memory_mb=meter.peak_memory_mb,
+        device=device,
+    )
+    shown = key.seed == 0 if pictures is None else pictures
+    return record_of(key, fitted, data, sources, pictures=shown)
