@@ -1,7 +1,8 @@
 """Metrics: full-reference measures with explicit definitions, and the choice of each paper.
 
 Generated images have no reference: what is said of them stands in ``distribution`` and
-``features``, and is imported when it is first used, as it loads torch.
+``features``, and of maps of classes in ``classification``; both are imported when they are first
+used, as they load torch or scikit-learn.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from hsirepro.metrics.presets import BETTER, PRESETS, UNITS, Measure, Preset, ev
 from hsirepro.metrics.structural import ssim, uiqi
 
 if TYPE_CHECKING:
+    from hsirepro.metrics.classification import classification_scores, confusion
     from hsirepro.metrics.classifier import TileClassifier, train_classifier
     from hsirepro.metrics.clusters import kmeans_labels
     from hsirepro.metrics.distribution import (
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from hsirepro.metrics.features import frechet_distance, inception_score, precision_recall
 
 _HOMES = {
+    "classification_scores": "classification",
+    "confusion": "classification",
     "TileClassifier": "classifier",
     "kmeans_labels": "clusters",
     "train_classifier": "classifier",
@@ -57,6 +61,8 @@ __all__ = [
     "TileClassifier",
     "block_diversity",
     "block_matches",
+    "classification_scores",
+    "confusion",
     "diversity_over_fidelity",
     "ergas",
     "evaluate",

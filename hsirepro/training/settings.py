@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 
 from hsirepro.errors import ParameterError, suggest
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Length:
         return {name: _plain(value) for name, value in asdict(self).items()}
 
 
-Config = TypeVar("Config", bound=Length)
+Config = TypeVar("Config", bound="DataclassInstance")
 
 
 def settled(

@@ -24,9 +24,11 @@ from hsirepro.papers.inss import (
 )
 from hsirepro.papers.inss.recording import NOT_GIVEN, OWN_PEAK, picked_pixels, scores_of
 from hsirepro.papers.inss.scenes import CROPS, SIDES, common_bands, pair_of
+from hsirepro.papers.inss.spans import abundances, alternate
 from hsirepro.papers.published import published
 from hsirepro.records import Record, RecordStore, provenance
 from hsirepro.scenes.cube import make_cube
+from hsirepro.unmixing import fcls
 
 FOLDER = Path(os.environ.get("HSIREPRO_DATA", "").split(os.pathsep)[0] or "nowhere")
 needs_data = pytest.mark.skipif(
@@ -185,6 +187,46 @@ def test_claims_follow_from_records(tmp_path):
     assert {found[name].word for name in names} == {"fails"}
     assert "row 11 -0.60" in found["inss-robust-settings"].evidence
     assert {v.word for v in decided(RecordStore(tmp_path / "empty"))} == {"undecided"}
+
+
+# What the library spans
+
+
+def test_alternation_finds_planted_light():
+    """Mixtures of a library under a planted t: from a flat start the error falls to nothing."""
+    rng = np.random.default_rng(0)
+    R, t = rng.random((12, 8)), 0.5 + rng.random(12)
+    shares = rng.dirichlet(np.full(8, 0.3), size=60).T
+    pixels = t[:, None] * (R @ shares)
+    found, mine, errors = alternate(pixels, R, np.full(12, t.mean()), 60)
+    assert (np.diff(errors) <= 1e-9).all()
+    assert errors[-1] < 0.05 * errors[0]
+    assert np.corrcoef(found, t)[0, 1] > 0.99
+    assert mine.min() >= 0
+    assert mine.sum(axis=0) == pytest.approx(np.ones(60), abs=1e-3)
+
+
+def test_best_abundances_are_those_of_fcls():
+    """SciPy's active sets and the alternating directions solve one problem."""
+    rng = np.random.default_rng(1)
+    R, t = rng.random((12, 5)), 0.5 + rng.random(12)
+    pixels = rng.random((12, 20))
+    ours = abundances(pixels, R, t)
+    theirs = fcls(torch.from_numpy(pixels), torch.from_numpy(t[:, None] * R)).numpy()
+    assert np.abs(ours - theirs).max() < 0.02  # the sum to one is a heavy weight here, not a law
+
+
+@pytest.mark.parametrize("method", ["library-start", "flat-start", "random-start"])
+def test_a_span_becomes_a_record(method):
+    """Errors before and after, here and elsewhere, and how t and the Sun agree."""
+    (key,) = keys("planted", "smoke", [method], table="spans")
+    record = run_cell(key)
+    assert record.metrics["RMSE"] <= record.metrics["RMSE with the first t"]
+    assert record.metrics["RMSE on the test images"] > 0
+    assert -1 <= record.metrics["correlation with the Sun"] <= 1
+    if method == "flat-start":
+        assert record.metrics["correlation of the first t"] == 0.0
+    assert record.curves["error"].shape == (4,)
 
 
 # A cell

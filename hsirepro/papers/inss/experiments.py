@@ -9,6 +9,8 @@ from typing import Any
 
 from hsirepro.errors import ParameterError, suggest
 from hsirepro.papers.inss.scenes import DATASETS
+from hsirepro.papers.inss.spans import METHODS as SPANS
+from hsirepro.papers.inss.spans import SPANNED
 from hsirepro.params import Parameter
 from hsirepro.records import RecordKey
 
@@ -125,9 +127,14 @@ STARTS: Mapping[str, Variant] = MappingProxyType(
 )
 """Whether the atmosphere of Fig. 6 comes from the images or from where t starts."""
 
-ROWS: Mapping[str, Mapping[str, Variant]] = MappingProxyType(
+TRAINED: Mapping[str, Mapping[str, Variant]] = MappingProxyType(
     {COMPARED: METHODS_COMPARED, ABLATED: ABLATIONS, STARTED: STARTS}
 )
+"""Tables whose rows are methods of recovery."""
+ROWS: Mapping[str, Iterable[str]] = MappingProxyType(
+    {**{table: tuple(rows) for table, rows in TRAINED.items()}, SPANNED: tuple(SPANS)}
+)
+"""What each table may have as a row."""
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
@@ -147,7 +154,7 @@ def settings_of(table: str, method: str, profile: str) -> dict[str, Any]:
     >>> settings_of("II", "7-order-2", "paper")
     {'preset': 'paper', 'order': 2}
     """
-    variant, plan = ROWS[table][method], PROFILES[profile]
+    variant, plan = TRAINED[table][method], PROFILES[profile]
     length = {"preset": plan.preset, **plan.shorter} if variant.trained else {}
     return {**length, **variant.settings}
 
@@ -210,10 +217,12 @@ def planned(profile: str, own: Iterable[str] = ()) -> list[RecordKey]:
     Examples
     --------
     >>> str(planned("quick")[0])
-    'inss/I/abu-crops/rgb/regression (quick, seed 0)'
+    'inss/spans/abu-crops/rgb/library-start (quick, seed 0)'
     """
     seeds = PROFILES[profile].seeds if profile in PROFILES else ()
     found: list[RecordKey] = []
+    for scene in (*own, *STAND_INS):  # takes minutes, and needs no training
+        found += keys(scene, profile, None, seeds[:1], table=SPANNED)
     for chosen in (seeds[:1], seeds):
         for table in ROWS:
             for scene in (*own, *STAND_INS):
@@ -234,7 +243,7 @@ def asked(
     Parameters
     ----------
     table : str
-        ``"I"``, which empty text also means, ``"II"`` or ``"starts"``.
+        ``"I"``, which empty text also means, ``"II"``, ``"starts"`` or ``"spans"``.
     scene, profile : str
     condition : str
         ``"rgb"``, or empty.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from hsirepro.papers.inss.experiments import ROWS, settings_of
+from hsirepro.papers.inss.experiments import TRAINED, settings_of
 from hsirepro.papers.inss.recording import record_of
 from hsirepro.papers.inss.scenes import Dataset, open_dataset
+from hsirepro.papers.inss.spans import SPANNED, spans_record
 from hsirepro.records import Meter, Record, RecordKey, provenance
 from hsirepro.recovery import METHODS
 from hsirepro.training import check_device
@@ -44,11 +45,14 @@ def run_cell(
     Returns
     -------
     Record
-        See :func:`~hsirepro.papers.inss.recording.record_of`.
+        See :func:`~hsirepro.papers.inss.recording.record_of`, or for the study of what the
+        library spans :func:`~hsirepro.papers.inss.spans.spans_record`.
     """
     check_device(device)
     data = prepared or _opened(key.scene)
-    variant = ROWS[key.table][key.method]
+    if key.table == SPANNED:
+        return spans_record(key, data)
+    variant = TRAINED[key.table][key.method]
     given = {"library": data.library} if variant.library else {}
     with Meter() as meter:
         fitted = METHODS[variant.method](
