@@ -9,16 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hsirepro.recovery.fmnet import fmnet
+from hsirepro.recovery.hscnn import hscnn_d, hscnn_r
+from hsirepro.recovery.hsrnet import hsrnet
 from hsirepro.recovery.inss import inss
 from hsirepro.recovery.model import Fitted, Recovered, Recoverer
 from hsirepro.recovery.pairs import Pairs
 from hsirepro.recovery.pdass import pdass
+from hsirepro.recovery.r2hgan import r2hgan
 from hsirepro.recovery.regression import regression
 
 __all__ = ["METHODS", "Fitted", "Pairs", "Recovered", "Recoverer"]
 
 METHODS: dict[str, Callable[..., Fitted]] = {
     "regression": regression,
+    "r2hgan": r2hgan,
+    "fmnet": fmnet,
+    "hsrnet": hsrnet,
+    "hscnn-r": hscnn_r,
+    "hscnn-d": hscnn_d,
     "pdass": pdass,
     "inss": inss,
 }

@@ -64,7 +64,7 @@ class SpatialCritic(nn.Module):
         super().__init__()
         self.stages, self.least = stages, least
         start_normally(self)
-        self.to(memory_format=torch.channels_last)  # as a CPU convolves fastest
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, rgb: Tensor, hsi: Tensor) -> Tensor:
         """Return logits, shape (B, 1, h, w), of shapes (B, 3, H, W) and (B, L, H, W)."""
@@ -134,16 +134,15 @@ class SpectralCritic(nn.Module):
     ) -> None:
         super().__init__()
         self.grid, self.slope = grid, slope
-        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise([bands, *widths, 1]))
+        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise([bands, *widths]))
+        self.end = nn.Linear(widths[-1], 1)
 
     def forward(self, hsi: Tensor) -> Tensor:
         """Return logits, shape (B, spectra, 1), of images of shape (B, L, H, W)."""
         down, right = (_offset(min(self.grid, side)) for side in hsi.shape[2:])
         x = hsi[:, :, down :: self.grid, right :: self.grid].flatten(2).transpose(1, 2)
-        for layer in self.layers:
-            x = layer(x)
-            if self.slope is not None:
-                x = F.leaky_relu(x, self.slope)
+        for layer in [*self.layers, self.end]:
+            x = layer(x) if self.slope is None else F.leaky_relu(layer(x), self.slope)
         return x
 
 
@@ -213,7 +212,7 @@ class JointCritic(Critic):
 
     def _silence(self) -> Tensor:
         """Return a logit of 0 whose gradients, which a step of the critic asks for, are 0."""
-        return 0.0 * self.spectral.layers[-1].bias
+        return 0.0 * self.spectral.end.bias
 
 
 def inss_critic(

@@ -123,6 +123,11 @@ class INSSConfig(RecoveryLength):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.crop % MULTIPLE:
+            raise ParameterError(
+                f"Crops of {self.crop} pixels cannot be halved as often as F does.",
+                next_step=f"take a multiple of {MULTIPLE}",
+            )
         if self.batch == 1 and self.crop < 2 * MULTIPLE:
             raise ParameterError(
                 f"One crop of {self.crop} x {self.crop} pixels has a single coarsest feature, "
