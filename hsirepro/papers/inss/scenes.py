@@ -250,9 +250,8 @@ def _planted() -> Dataset:
         images[side][f"planted-{seed}"] = pair_of(scene.cube, nm, 1.0)
     names = tuple(MATERIALS)
     library = make_library(endmember_spectra(names, nm), names, nm, np.full(len(nm), 20.0))
-    return _dataset(
-        images, library, 1.0, [f"planted {sun.sum():.6f}"], ("The scenes are simulated.",)
-    )
+    digest = [f"planted {sun.sum():.6f}"]
+    return _dataset(images, library, 1.0, digest, ("The scenes are simulated.",), sun)
 
 
 def _own(folder: Path) -> Dataset:
@@ -308,9 +307,19 @@ def _dataset(
     digest = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
     names = {side: tuple(found) for side, found in images.items()}
     if irradiance is None:
-        seen = resample(solar_spectra(), nm, np.nan_to_num(library.fwhm.values, nan=10.0))
-        irradiance = seen.values[SPECTRA.index("direct")]
+        irradiance = _direct_light(library)
     return Dataset(sides, names, library, scale, digest, notes, given, irradiance)
+
+
+def _direct_light(library: xr.DataArray) -> NDArray[np.float64] | None:
+    """Return the direct irradiance of ASTM G173 at a library's bands, if the table is here."""
+    try:
+        spectra = solar_spectra()
+    except SceneNotFound:
+        return None  # the light is shown beside t, and nothing is computed from it
+    widths = np.nan_to_num(library.fwhm.values, nan=10.0)
+    seen = resample(spectra, library.wavelength.values, widths).values
+    return np.asarray(seen[SPECTRA.index("direct")])
 
 
 DATASETS: Mapping[str, Callable[[], Dataset]] = MappingProxyType(
