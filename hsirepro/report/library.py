@@ -98,6 +98,7 @@ def plot_light(records: Sequence[Record]) -> Figure:
     if "irradiance" in first:
         x, sun = spectrum_with_gaps(first["wavelength"], first["irradiance"])
         axes.fill_between(x, 0, sun / np.nanmean(sun), color="0.85", label="Sun at the ground")
+    axes.set_title(records[0].key.scene)
     axes.set_xlabel(NM)
     axes.set_ylabel("Over its own mean (unitless)")
     axes.set_ylim(bottom=0)
