@@ -64,7 +64,7 @@ class FMNetConfig(RecoveryLength):
         Where the colours lie, nm.
     """
 
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     width: int = 16
     blocks: int = 2
     bases: int = 2

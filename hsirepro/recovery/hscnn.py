@@ -140,7 +140,7 @@ class HSCNNR(Recoverer):
         self.gather, self.end = _conv3(width, width), _conv3(width, bands)
         for conv in self.modules():
             if isinstance(conv, nn.Conv2d):
-                nn.init.kaiming_normal_(conv.weight, mode="fan_out")
+                nn.init.kaiming_normal_(conv.weight)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def parts(self, rgb: Tensor) -> dict[str, Tensor]:

@@ -11,7 +11,6 @@ import torch
 from hsirepro.errors import ParameterError, RecordError, WavelengthError
 from hsirepro.recovery import Pairs
 from hsirepro.recovery.fmnet import PRESETS, FMNet, MixtureUnit, fmnet, interpolation_matrix
-from hsirepro.recovery.training import band_psnr
 from hsirepro.scenes.simulate import simulate
 
 NM = np.linspace(430.0, 860.0, 12)
@@ -143,17 +142,3 @@ def test_learning_rate_halves_each_fifth(monkeypatch):
     fmnet(planted(0), learning_rate=1e-3, **how)
     expected = [1e-3 * 0.5 ** (step // 4) for step in range(20)]
     assert rates == pytest.approx(expected)
-
-
-def test_spectra_of_another_scene_come_nearer():
-    """After a short training they are XXX."""
-    train, test = planted(1, 2), planted(3)
-    made = fmnet(train, iterations=120, crop=24, batch=4, learning_rate=3e-3, warm_up=10, width=8)
-    rgb, true = test.rgb[0], test.hsi[0]
-    constant = true.mean(dim=(1, 2), keepdim=True).expand_as(true)
-    inter = torch.einsum("lc,chw->lhw", interpolation_matrix(NM), rgb)
-    print(
-        band_psnr(constant, true),
-        band_psnr(inter, true),
-        band_psnr(made.model.reconstruct(rgb).image, true),
-    )

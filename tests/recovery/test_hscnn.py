@@ -20,7 +20,6 @@ from hsirepro.recovery.hscnn import (
     hscnn_r,
     relative_error,
 )
-from hsirepro.recovery.training import band_psnr
 from hsirepro.scenes.simulate import simulate
 
 NM = np.linspace(430.0, 860.0, 12)
@@ -148,17 +147,3 @@ def test_learning_rate_falls_by_a_power(monkeypatch, fit, last):
     assert rates[0] == pytest.approx(1e-3)
     assert rates[50] == pytest.approx(1e-3 * (last + (1 - last) * 0.5**1.5))
     assert rates[99] == pytest.approx(1e-3 * (last + (1 - last) * 0.01**1.5))
-
-
-@pytest.mark.parametrize(
-    ("fit", "narrow"), [(hscnn_r, {"width": 16, "blocks": 2}), (hscnn_d, {"blocks": 2})]
-)
-def test_spectra_of_another_scene_come_nearer(fit, narrow):
-    """After a short training they are XXX dB nearer than the best constant spectrum."""
-    train, test = planted(1, 2), planted(3)
-    made = fit(train, iterations=150, crop=24, batch=4, learning_rate=3e-3, warm_up=10, **narrow)
-    constant = test.hsi[0].mean(dim=(1, 2), keepdim=True).expand_as(test.hsi[0])
-    print(
-        band_psnr(constant, test.hsi[0]),
-        band_psnr(made.model.reconstruct(test.rgb[0]).image, test.hsi[0]),
-    )

@@ -19,7 +19,6 @@ from hsirepro.recovery.hsrnet import (
     hsrnet,
     shared_out,
 )
-from hsirepro.recovery.training import band_psnr
 from hsirepro.scenes.simulate import simulate
 
 NM = np.linspace(430.0, 860.0, 12)
@@ -148,13 +147,3 @@ def test_learning_rate_halves_from_part_to_part(monkeypatch, rates):
     hsrnet(planted(0), learning_rate=1e-3, rates=rates, **how)
     expected = [1e-3 * 0.5 ** (step * rates // 20) for step in range(20)]
     assert seen == pytest.approx(expected)
-
-
-def test_spectra_of_another_scene_come_nearer():
-    """After a short training they are XXX."""
-    train, test = planted(1, 2), planted(3)
-    narrow = {"features": 16, "width": 16, "stages": 2}
-    made = hsrnet(train, iterations=120, crop=24, batch=4, learning_rate=3e-3, warm_up=10, **narrow)
-    rgb, true = test.rgb[0], test.hsi[0]
-    constant = true.mean(dim=(1, 2), keepdim=True).expand_as(true)
-    print(band_psnr(constant, true), band_psnr(made.model.reconstruct(rgb).image, true))

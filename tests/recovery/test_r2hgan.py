@@ -14,7 +14,6 @@ from hsirepro.errors import ParameterError, ShapeError
 from hsirepro.recovery import Pairs
 from hsirepro.recovery.critics import r2hgan_critic
 from hsirepro.recovery.r2hgan import PRESETS, R2HGAN, r2hgan
-from hsirepro.recovery.training import band_psnr
 from hsirepro.scenes.simulate import simulate
 
 NM = np.linspace(430.0, 860.0, 12)
@@ -179,13 +178,3 @@ def test_impossible_sizes_are_named(settings, error, text):
     with pytest.raises(error) as caught:
         r2hgan(planted(0), iterations=1, **{**NARROW, **settings})
     assert str(caught.value) == text
-
-
-def test_spectra_of_another_scene_come_nearer():
-    """After a short training they are XXX."""
-    train, test = planted(1, 2), planted(3)
-    how = {"width": 16, "levels": 3, "spatial": 4, "spectral": 8, "warm_up": 10}
-    made = r2hgan(train, iterations=120, crop=24, batch=4, learning_rate=3e-3, **how)
-    rgb, true = test.rgb[0], test.hsi[0]
-    constant = true.mean(dim=(1, 2), keepdim=True).expand_as(true)
-    print(band_psnr(constant, true), band_psnr(made.model.reconstruct(rgb).image, true))
