@@ -51,7 +51,5 @@ $(STAMP): constraints.txt pyproject.toml $(if $(filter True,$(SOUND)),,FORCE)
 	@echo "Making the environment in $(VENV); the packages may take some minutes."
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@# The pip of Debian 12, 23.0, finds no versions that go together, and others take minutes.
-	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=24'
 	@$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[book,test,io]'
 	@touch $@
