@@ -47,9 +47,7 @@ _known = set(globals())
 # of cubes of your own in its folders `train`, `validation` and `test`.
 
 # %% tags=["parameters"]
-scene = (
-    "planted"  # planted, abu-crops, houston-chip, or a folder of your own
-)
+scene = "planted"  # planted, abu-crops, houston-chip, or a folder
 profile = "smoke"  # smoke, quick or paper
 seed = 0  # random seed of the pixels
 
