@@ -12,7 +12,7 @@ STAMP := $(VENV)/.made-from-constraints
 # Whether it still works, and on this checkout: not after a move, or once its Python is gone.
 SOUND := $(shell $(BIN)/python -I -c \
     'import hsirepro, os; print(os.path.samefile(hsirepro.__path__[0], "hsirepro"))' 2>/dev/null)
-CHECKED := hsirepro tests notebooks
+CHECKED := hsirepro tests notebooks conftest.py
 
 # Without a terminal: no questions, no notices, and text that is UTF-8 everywhere.
 export PYTHONUTF8 := 1

@@ -38,6 +38,7 @@ def _same_draws_whatever_ran_before():
 
 
 def pytest_terminal_summary(terminalreporter):
+    """Name the files whose laws on real data were not tested, and what would test them."""
     skipped = [r for r in terminalreporter.stats.get("skipped", []) if REASON in str(r.longrepr)]
     if not skipped:
         return
