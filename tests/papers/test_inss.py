@@ -21,6 +21,7 @@ from hsirepro.papers.inss import (
     planned,
     run_cell,
     settings_of,
+    trained,
 )
 from hsirepro.papers.inss.recording import NOT_GIVEN, OWN_PEAK, picked_pixels, scores_of
 from hsirepro.papers.inss.scenes import CROPS, SIDES, common_bands, pair_of
@@ -267,3 +268,13 @@ def test_a_cell_becomes_a_record(method):
     assert record.settings["test images"] == ["planted-3"]
     assert record.provenance["data_sha256"] == open_dataset("planted").sha256
     assert ("atmosphere" in record.arrays) == ("abundances" in record.images) == (method == "inss")
+
+
+def test_a_trained_model_is_trained_once(tmp_path, monkeypatch):
+    """Who asks for a fitted model a second time gets the same numbers, and waits for no step."""
+    monkeypatch.setenv("HSIREPRO_SCRATCH", str(tmp_path))
+    first = trained("planted", "smoke")
+    monkeypatch.setattr("hsirepro.recovery.training._improve", None)  # what every third step needs
+    again = trained("planted", "smoke")
+    rgb = torch.rand(3, 20, 33)
+    assert torch.equal(first.model.reconstruct(rgb).image, again.model.reconstruct(rgb).image)

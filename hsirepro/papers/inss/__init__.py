@@ -19,7 +19,7 @@ from hsirepro.papers.inss.experiments import (
     settings_of,
 )
 from hsirepro.papers.inss.library import inss_library, title_hash
-from hsirepro.papers.inss.run import run_cell
+from hsirepro.papers.inss.run import run_cell, trained
 from hsirepro.papers.inss.scenes import DATASETS, Dataset, open_dataset
 
 __all__ = [
@@ -45,4 +45,5 @@ __all__ = [
     "scenes_here",
     "settings_of",
     "title_hash",
+    "trained",
 ]

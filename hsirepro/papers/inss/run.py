@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from hsirepro.papers.inss.experiments import TRAINED, settings_of
+from hsirepro.papers.cells import CHECKPOINTS, scratch_store
+from hsirepro.papers.inss.experiments import COMPARED, PAPER, TRAINED, keys, settings_of
 from hsirepro.papers.inss.recording import record_of
 from hsirepro.papers.inss.scenes import Dataset, open_dataset
 from hsirepro.papers.inss.spans import SPANNED, spans_record
-from hsirepro.records import Meter, Record, RecordKey, provenance
-from hsirepro.recovery import METHODS
+from hsirepro.records import Meter, Record, RecordKey, code_hash, provenance
+from hsirepro.recovery import METHODS, Fitted
 from hsirepro.training import check_device
 
 _opened = lru_cache(maxsize=1)(open_dataset)
@@ -52,19 +53,8 @@ def run_cell(
     data = prepared or _opened(key.scene)
     if key.table == SPANNED:
         return spans_record(key, data)
-    variant = TRAINED[key.table][key.method]
-    given = {"library": data.library} if variant.library else {}
     with Meter() as meter:
-        fitted = METHODS[variant.method](
-            data.sides["train"],
-            validation=data.sides["validation"],
-            seed=key.seed,
-            device=device,
-            progress=progress,
-            checkpoint=checkpoint,
-            **given,
-            **settings_of(key.table, key.method, key.profile),
-        )
+        fitted = _fit(key, data, device=device, progress=progress, checkpoint=checkpoint)
     sources = provenance(
         seed=key.seed,
         data_sha256=data.sha256,
@@ -74,3 +64,59 @@ def run_cell(
     )
     shown = key.seed == 0 if pictures is None else pictures
     return record_of(key, fitted, data, sources, pictures=shown)
+
+
+def trained(
+    scene: str,
+    profile: str,
+    seed: int = 0,
+    *,
+    method: str = "inss",
+    prepared: Dataset | None = None,
+    device: str = "cpu",
+    progress: bool = False,
+) -> Fitted:
+    """Return a row of Table I as fitted model: what chapters and classifiers go on from.
+
+    Records hold no weights. A model is fitted when it is first asked for, and its last checkpoint
+    is kept with the chapters' runs, for as long as the code stays as it is.
+
+    Parameters
+    ----------
+    scene : str
+        Images that it is trained on.
+    profile, seed
+        As in a record's key.
+    method : str
+        A row of Table I.
+    prepared, device, progress
+        As :func:`run_cell` takes them.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown; the nearest are given.
+    """
+    check_device(device)
+    (key,) = keys(scene, profile, [method], [seed], table=COMPARED)
+    name = f"{scene.replace('/', '-')}-{method}-{profile}-{seed}-{code_hash()[:8]}.ckpt"
+    checkpoint = scratch_store().root / CHECKPOINTS / PAPER / "trained" / name
+    data = prepared or _opened(scene)
+    return _fit(key, data, device=device, progress=progress, checkpoint=checkpoint)
+
+
+def _fit(
+    key: RecordKey, data: Dataset, *, device: str, progress: bool, checkpoint: Path | None
+) -> Fitted:
+    variant = TRAINED[key.table][key.method]
+    given = {"library": data.library} if variant.library else {}
+    return METHODS[variant.method](
+        data.sides["train"],
+        validation=data.sides["validation"],
+        seed=key.seed,
+        device=device,
+        progress=progress,
+        checkpoint=checkpoint,
+        **given,
+        **settings_of(key.table, key.method, key.profile),
+    )
