@@ -265,6 +265,11 @@ def test_a_cell_becomes_a_record(method):
     assert record.arrays["spectra_true"].shape == record.arrays["spectra_made"].shape == (6, 30)
     assert record.arrays["rmse_by_band"].shape == (30,)
     assert {"true", "made", "rmse", "sam", "mrae"} <= set(record.images)
+    shown = record.settings["bands_shown"]
+    assert record.images["bands_made"].shape == (64, 64 * len(shown))
+    if method == "inss":  # what the chapters of the library have in a pixel is all of it
+        chapters = record.images["chapters"].astype(int).reshape(64, -1, 64).sum(axis=1)
+        assert np.abs(chapters - 255).max() <= len(record.settings["chapters"]) / 2
     assert record.settings["test images"] == ["planted-3"]
     assert record.provenance["data_sha256"] == open_dataset("planted").sha256
     assert ("atmosphere" in record.arrays) == ("abundances" in record.images) == (method == "inss")

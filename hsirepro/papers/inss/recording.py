@@ -23,6 +23,9 @@ LAST = "MPSNR of the last step"
 PICKED = 6  # pixels whose spectra are kept
 MOST = 6  # abundance maps that are kept: those of the largest share of the scene
 LEVELS = 255.0
+BANDS_SHOWN = (550.0, 1000.0, 1650.0)
+"""Wavelengths in nm between the ends, where images of bands are kept if any are near."""
+NEAR = 30.0  # nm
 PICTURE_SCALES = {"rmse": 2000.0, "sam": 30.0, "mrae": 1.0}
 """Counts, degrees and shares that are white in the maps of errors."""
 
@@ -98,12 +101,19 @@ def record_of(
         arrays["mean_abundances"] = shares.numpy()
         most = shares.argsort(descending=True)[:MOST].tolist()
         settings["mapped"] = [str(data.library.title.values[i]) for i in most]
+        chapters = data.library.chapter.values
+        settings["chapters"] = sorted(set(chapters.tolist()))
         if pictures:
-            maps = (LEVELS * first.abundances[most].clamp(0, 1)).round().to(torch.uint8)
-            images["abundances"] = torch.cat(list(maps), dim=1).numpy()
+            images["abundances"] = side_by_side(first.abundances[most])
+            sums = [first.abundances[chapters == c].sum(dim=0) for c in settings["chapters"]]
+            images["chapters"] = side_by_side(torch.stack(sums))
     if pictures:
         images |= pictures_of(first, truth, arrays["wavelength"])
-        settings |= {"picture_scales": PICTURE_SCALES}
+        shown = bands_shown(arrays["wavelength"])
+        top = truth[shown].flatten(1).quantile(0.995, dim=1).clamp_min(1e-6).view(-1, 1, 1)
+        images["bands_true"] = side_by_side(truth[shown] / top)
+        images["bands_made"] = side_by_side(first.image[shown] / top)
+        settings |= {"picture_scales": PICTURE_SCALES, "bands_shown": shown}
     return Record(key, metrics, fitted.curves, arrays, images, settings, sources)
 
 
@@ -136,6 +146,29 @@ def counts(made: Tensor, true: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Return two images as counts, shape (H, W, L)."""
     x, g = (FULL_SCALE * image.permute(1, 2, 0).double().numpy() for image in (made, true))
     return x, g
+
+
+def bands_shown(wavelength: np.ndarray) -> list[int]:
+    """Return the numbers of the bands whose images a record keeps.
+
+    The shortest and the longest, which sensors see worst, and some between that are near enough.
+
+    Examples
+    --------
+    >>> bands_shown(np.array([402.0, 545.0, 610.0, 703.0]))
+    [0, 1, 3]
+    """
+    nearest = [int(np.abs(wavelength - nm).argmin()) for nm in BANDS_SHOWN]
+    found = [
+        b for b, nm in zip(nearest, BANDS_SHOWN, strict=True) if abs(wavelength[b] - nm) < NEAR
+    ]
+    return list(dict.fromkeys([int(wavelength.argmin()), *found, int(wavelength.argmax())]))
+
+
+def side_by_side(maps: Tensor) -> np.ndarray:
+    """Return maps of 0 to 1, shape (n, H, W), as one picture of whole levels, shape (H, n W)."""
+    levels = (LEVELS * maps.clamp(0, 1)).round().to(torch.uint8)
+    return torch.cat(list(levels), dim=1).numpy()
 
 
 def picked_pixels(image: Tensor) -> tuple[np.ndarray, np.ndarray]:
