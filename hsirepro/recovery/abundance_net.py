@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 Norm = Literal["running", "batch"]
 GROWTH = (1, 2, 4, 8, 8, 8)  # widths of the stages, over that of the first
-MULTIPLE = 2 ** len(GROWTH)
 SLOPE = 0.2  # of the leaky ReLUs
 START = 0.02  # standard deviation of the first weights
 
@@ -36,11 +35,15 @@ class AbundanceNet(nn.Module):
     norm : {"running", "batch"}
         Whether a fitted network normalises by what it saw in training or, as the released code
         does, by the image that it is given.
+    stages : int
+        How often the resolution is halved, at most six times.
     """
 
-    def __init__(self, width: int, materials: int, norm: Norm) -> None:
+    def __init__(self, width: int, materials: int, norm: Norm, stages: int = len(GROWTH)) -> None:
         super().__init__()
-        widths = [width * factor for factor in GROWTH]
+        widths = [width * factor for factor in GROWTH[:stages]]
+        #: What the sides of an image must be multiples of.
+        self.multiple = 2**stages
         #: Channels of the features on the way up, by how many times coarser than the image.
         self.widths = {2**n: w for n, w in enumerate([width, *widths[:-1]])}
         self.stem = _started(nn.Conv2d(3, width, 3, padding=1))
@@ -57,7 +60,7 @@ class AbundanceNet(nn.Module):
         Parameters
         ----------
         colours : Tensor, shape (B, 3, H, W)
-            Standardised; 64 divides the sides.
+            Standardised; ``multiple`` divides the sides.
 
         Returns
         -------
@@ -78,7 +81,7 @@ class AbundanceNet(nn.Module):
         for number, stage in enumerate(self.up):
             x = x + beside.pop()
             x = stage(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
-            features[MULTIPLE // 2 ** (number + 1)] = x
+            features[self.multiple // 2 ** (number + 1)] = x
         logits = self.head(F.leaky_relu(first + x, SLOPE))
         return logits.float().softmax(dim=1), features
 

@@ -42,7 +42,7 @@ import xarray as xr
 from torch import Tensor
 
 from hsirepro.errors import ParameterError, WavelengthError, suggest
-from hsirepro.recovery.abundance_net import MULTIPLE, Norm
+from hsirepro.recovery.abundance_net import GROWTH, Norm
 from hsirepro.recovery.critics import JointCritic, inss_critic, pdass_critic
 from hsirepro.recovery.inss_net import INSS
 from hsirepro.recovery.library import library_of
@@ -72,7 +72,7 @@ class INSSConfig(RecoveryLength):
         Channels d of F's first stage.
     order, hidden, tile, told_abundances, composition, origin
         Of :class:`~hsirepro.recovery.mixing.Mixing`.
-    norm : {"running", "batch"}
+    norm, stages
         Of :class:`~hsirepro.recovery.abundance_net.AbundanceNet`.
     signed : bool
         Whether the predicted weights may be negative.
@@ -106,6 +106,7 @@ class INSSConfig(RecoveryLength):
     composition: Composition = "elementwise"
     origin: Origin = "centre"
     norm: Norm = "running"
+    stages: int = 5
     signed: bool = True
     spectral_norm: bool = False
     detached: bool = False
@@ -123,16 +124,19 @@ class INSSConfig(RecoveryLength):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.crop % MULTIPLE:
+        if not 1 <= self.stages <= len(GROWTH):
+            raise ParameterError(f"stages={self.stages}; F has 1 to {len(GROWTH)}.")
+        multiple = 2**self.stages
+        if self.crop % multiple:
             raise ParameterError(
                 f"Crops of {self.crop} pixels cannot be halved as often as F does.",
-                next_step=f"take a multiple of {MULTIPLE}",
+                next_step=f"take a multiple of {multiple}",
             )
-        if self.batch == 1 and self.crop < 2 * MULTIPLE:
+        if self.batch == 1 and self.crop < 2 * multiple:
             raise ParameterError(
                 f"One crop of {self.crop} x {self.crop} pixels has a single coarsest feature, "
                 "which has no variance to normalise by.",
-                next_step=f"take batch=2 or more, or crop={2 * MULTIPLE} or more",
+                next_step=f"take batch=2 or more, or crop={2 * multiple} or more",
             )
         for name, known in (("start", STARTS), ("critic", CRITICS), ("band_weights", WEIGHTS)):
             if getattr(self, name) not in known:
@@ -142,7 +146,7 @@ class INSSConfig(RecoveryLength):
 
 SHAPING = (
     *("width", "order", "hidden", "tile", "told_abundances", "composition", "origin"),
-    *("norm", "signed", "spectral_norm", "detached"),
+    *("norm", "stages", "signed", "spectral_norm", "detached"),
 )
 """Those settings that say what a model is; the others say how it learns."""
 CRITICS = {"inss": inss_critic, "pdass": pdass_critic}
@@ -158,6 +162,7 @@ _PAPER = INSSConfig(
     flips=False,
     validate_every=330,
     width=128,
+    stages=6,
     critic_width=64,
     critic_rate=1e-5,
     falls=False,

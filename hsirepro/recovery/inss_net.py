@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsirepro.errors import ParameterError
-from hsirepro.recovery.abundance_net import MULTIPLE, AbundanceNet, Norm
+from hsirepro.recovery.abundance_net import GROWTH, AbundanceNet, Norm
 from hsirepro.recovery.mixing import Composition, Mixing, Origin
-from hsirepro.recovery.model import Recoverer
+from hsirepro.recovery.model import Recoverer, check_rgb, padded
 
 TRANSFORM_START = 0.002  # standard deviation of T's first weights
 TRANSFORM_WIDTH = 64
@@ -29,11 +29,10 @@ class INSS(Recoverer):
         Of F.
     order, hidden, tile, told_abundances, composition, origin
         Of the mixing model.
-    norm, signed, spectral_norm, detached
+    norm, stages, signed, spectral_norm, detached
         As in :class:`~hsirepro.recovery.inss.INSSConfig`.
     """
 
-    multiple = MULTIPLE
     library: Tensor
     colour_mean: Tensor
     colour_scale: Tensor
@@ -51,14 +50,16 @@ class INSS(Recoverer):
         composition: Composition = "elementwise",
         origin: Origin = "centre",
         norm: Norm = "running",
+        stages: int = len(GROWTH),
         signed: bool = True,
         spectral_norm: bool = False,
         detached: bool = False,
     ) -> None:
         super().__init__()
         self.bands, self.signed, self.detached = bands, signed, detached
+        self.multiple = 2**stages
         if norm == "batch":
-            self.least = 2 * MULTIPLE  # one pixel of the coarsest features has no variance
+            self.least = 2 * self.multiple  # one pixel of the coarsest features has no variance
         self.mixing = Mixing(
             materials, order, tuple(hidden), tile, told_abundances, composition, origin
         )
@@ -73,11 +74,12 @@ class INSS(Recoverer):
             "composition": composition,
             "origin": origin,
             "norm": norm,
+            "stages": stages,
             "signed": signed,
             "spectral_norm": spectral_norm,
             "detached": detached,
         }
-        self.net = AbundanceNet(width, materials, norm)
+        self.net = AbundanceNet(width, materials, norm, stages)
         self.atmosphere = nn.Parameter(torch.ones(bands))
         self.register_buffer("library", torch.zeros(bands, materials))
         self.register_buffer("colour_mean", torch.zeros(3))
@@ -95,15 +97,53 @@ class INSS(Recoverer):
 
     def parts(self, rgb: Tensor) -> dict[str, Tensor]:
         """Return ``image``, ``abundances`` and ``linear``, the image of one reflection alone."""
-        scale = self.colour_scale[:, None, None]
-        abundances, features = self.net((rgb - self.colour_mean[:, None, None]) / scale)
-        weights = None
-        if self.transform is not None:
-            given = features[self.mixing.tile]
-            weights = self.transform(given.detach() if self.detached else given).float()
-            weights = weights if self.signed else F.relu(weights)
+        abundances, weights = self.mixed(rgb)
         image, linear = self.mixing(abundances, weights, self.library, F.relu(self.atmosphere))
         return {"image": image, "abundances": abundances, "linear": linear}
+
+    def mixed(self, rgb: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the abundances of every pixel, and the weights of every tile's mixing model.
+
+        Parameters
+        ----------
+        rgb : Tensor, shape (B, 3, H, W)
+
+        Returns
+        -------
+        abundances : Tensor, shape (B, N_g, H, W)
+        weights : Tensor, shape (B, weights_per_tile, H / D, W / D), or None
+            None where the model is linear.
+        """
+        scale = self.colour_scale[:, None, None]
+        abundances, features = self.net((rgb - self.colour_mean[:, None, None]) / scale)
+        if self.transform is None:
+            return abundances, None
+        given = features[self.mixing.tile]
+        weights = self.transform(given.detach() if self.detached else given).float()
+        return abundances, weights if self.signed else F.relu(weights)
+
+    @torch.no_grad()
+    def orders(self, rgb: Tensor) -> Tensor:
+        """Return what each number of reflections gives of a colour image.
+
+        Parameters
+        ----------
+        rgb : Tensor, shape (3, H, W)
+
+        Returns
+        -------
+        Tensor, shape (order, L, H, W)
+            Their sum is the image, unless orders are multiplied as matrices.
+        """
+        check_rgb(rgb)
+        self.eval()
+
+        def parts(image: Tensor) -> dict[str, Tensor]:
+            given = (*self.mixed(image), self.library, F.relu(self.atmosphere))
+            return {str(k): part[None] for k, part in enumerate(self.mixing.orders(*given))}
+
+        found = padded(parts, self, rgb.float().to(self.library.device))
+        return torch.stack(list(found.values())).cpu()
 
 
 def _transform(channels: int, weights: int, spectral_norm: bool) -> nn.Sequential:

@@ -138,11 +138,23 @@ class Mixing:
         responses = [h @ library.T for h in self.reflections(tiles, weights)]
         if self.composition == "matrix":
             return self._as_matrices(linear, responses, size)
-        total = reflected = linear
-        for response in responses:
-            reflected = reflected * response
+        total = linear
+        for reflected in _orders(linear, responses)[1:]:
             total = total + reflected
         return from_tiles(total, size, self.tile), from_tiles(linear, size, self.tile)
+
+    def orders(
+        self, abundances: Tensor, weights: Tensor | None, library: Tensor, atmosphere: Tensor
+    ) -> Tensor:
+        """Return e^1, e^2 ... of one image, shape (order, K, H, W), multiplied pixel by pixel.
+
+        Parameters are those of a call, B being 1; so is their sum what a call mixes.
+        """
+        tiles = to_tiles(abundances, self.tile)
+        linear = (tiles @ library.T) * atmosphere
+        found = [] if weights is None else self.reflections(tiles, weights)
+        parts = _orders(linear, [h @ library.T for h in found])
+        return torch.cat([from_tiles(part, abundances.shape[2:], self.tile) for part in parts])
 
     def reflections(self, tiles: Tensor, weights: Tensor) -> list[Tensor]:
         """Return h^2, h^3 ... of tiles, each of shape (T, D * D, N_g).
@@ -188,6 +200,14 @@ class Mixing:
             reflected = from_tiles(response, size, self.tile) @ reflected
             total = total + reflected
         return total, first
+
+
+def _orders(linear: Tensor, responses: list[Tensor]) -> list[Tensor]:
+    """Return e^1, e^2 ...: what came after one reflection less, times a response (eq. 4)."""
+    found = [linear]
+    for response in responses:
+        found.append(found[-1] * response)
+    return found
 
 
 def place_codes(tile: int, origin: Origin = "centre") -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -136,7 +137,7 @@ def _tiled(model: Recoverer, rgb: Tensor, tile: int | None, overlap: int) -> dic
     """Return the parts of a whole image, put together from tiles where one is asked for."""
     rows, columns = rgb.shape[1:]
     if tile is None or tile >= max(rows, columns):
-        return _padded(model, rgb)
+        return padded(model.parts, model, rgb)
     step = tile - overlap
     if overlap < 0 or step < 1 or tile % model.multiple or step % model.multiple:
         raise ParameterError(
@@ -147,7 +148,7 @@ def _tiled(model: Recoverer, rgb: Tensor, tile: int | None, overlap: int) -> dic
     whole: dict[str, Tensor] = {}
     for top in _starts(rows, tile, step):
         for left in _starts(columns, tile, step):
-            made = _padded(model, rgb[:, top : top + tile, left : left + tile])
+            made = padded(model.parts, model, rgb[:, top : top + tile, left : left + tile])
             # Half of what two tiles share comes from each; the borders of the image from one.
             down, right = (overlap // 2 if start else 0 for start in (top, left))
             for name, part in made.items():
@@ -163,8 +164,24 @@ def _starts(length: int, tile: int, step: int) -> range:
     return range(0, max(1, length - tile + step), step)
 
 
-def _padded(model: Recoverer, rgb: Tensor) -> dict[str, Tensor]:
-    """Return the parts of an image whose sides need not be multiples of anything."""
+def padded(
+    parts_of: Callable[[Tensor], dict[str, Tensor]], model: Recoverer, rgb: Tensor
+) -> dict[str, Tensor]:
+    """Return the parts of an image whose sides need not be multiples of anything.
+
+    Parameters
+    ----------
+    parts_of : callable
+        From colours (B, 3, H, W), whose sides are what the model asks for, to parts by name.
+    model : Recoverer
+        Its ``multiple`` and ``least`` are kept to.
+    rgb : Tensor, shape (3, H, W)
+
+    Returns
+    -------
+    dict of Tensor, each of shape (C, H, W)
+        Parts of other sizes than the image are left out.
+    """
     rows, columns = rgb.shape[1:]
     down, right = (
         max(side, model.least) + -max(side, model.least) % model.multiple - side
@@ -178,7 +195,7 @@ def _padded(model: Recoverer, rgb: Tensor) -> dict[str, Tensor]:
             break
         image = F.pad(image, pad, mode="reflect")
         right, down = right - pad[1], down - pad[3]
-    parts = model.parts(image)
+    parts = parts_of(image)
     return {
         name: part[0, :, :rows, :columns]
         for name, part in parts.items()

@@ -86,5 +86,5 @@ def regression(
     if validation is not None:
         made = [model.reconstruct(rgb).image for rgb in validation.rgb]
         scores = [band_psnr(m, true) for m, true in zip(made, validation.hsi, strict=True)]
-        curves["validation"] = torch.tensor([sum(scores) / len(scores)]).numpy()
+        curves["validation_psnr"] = torch.tensor([sum(scores) / len(scores)]).numpy()
     return Fitted(model.eval(), curves, {})

@@ -128,7 +128,7 @@ def fit_network(
     -------
     Fitted
         Curves of the terms, ``..._made`` being what the critic thinks of the model, and
-        ``validation``: the PSNR in dB of a peak of 1, mean over bands and images, at every
+        ``validation_psnr``: the PSNR in dB of a peak of 1, mean over bands and images, at every
         ``validate_every``-th ``iteration``.
 
     Raises
@@ -174,7 +174,7 @@ def fit_network(
         ),
         checkpoint=checkpoint,
         log_every=config.validate_every,
-        watch=lambda: {} if seen is None else {"validation": best.look(model, seen)},
+        watch=lambda: {} if seen is None else {"validation_psnr": best.look(model, seen)},
     )
 
     def gradients() -> Parts:

@@ -165,7 +165,7 @@ def test_images_and_tiles_that_cannot_be_are_refused(rgb, how, error, text):
 def test_the_best_is_kept_beside_the_last():
     """The model scores on the validation pair what the best entry of the curve says."""
     fitted = fit(learning_rate=0.3, falls=False)
-    scores = fitted.curves["validation"]
+    scores = fitted.curves["validation_psnr"]
     pair = linear_pairs(1, seed=9)
     found = [band_psnr(m.reconstruct(pair.rgb[0]).image, pair.hsi[0]) for m in (fitted.model, fitted.last)]  # fmt: skip  # noqa: E501
     assert found[0] == pytest.approx(scores.max(), abs=1e-3)
@@ -251,7 +251,7 @@ def test_regression_is_exact_where_spectra_are_quadratic():
     pairs = Pairs(rgb, [truth.reconstruct(image).image for image in rgb])
     fitted = regression(pairs, validation=pairs)
     assert torch.allclose(fitted.model.coefficients, truth.coefficients, atol=1e-3)
-    assert fitted.curves["validation"][0] > 80
+    assert fitted.curves["validation_psnr"][0] > 80
 
 
 def test_monomials_are_those_of_second_degree():

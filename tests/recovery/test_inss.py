@@ -193,7 +193,8 @@ def test_every_ablation_trains(change):
         ({"ordr": 2}, ParameterError, "'ordr'"),
         ({"preset": "papr"}, ParameterError, "'papr'"),
         ({"tile": 64}, ParameterError, "no features 64 times coarser"),
-        ({"batch": 1}, ParameterError, "single coarsest feature"),
+        ({"batch": 1, "crop": 32}, ParameterError, "single coarsest feature"),
+        ({"stages": 7}, ParameterError, "stages=7"),
     ],
 )
 def test_what_cannot_be_is_refused(change, error, text):

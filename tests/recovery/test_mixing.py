@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hsirepro.errors import ParameterError, ShapeError
+from hsirepro.recovery.inss_net import INSS
 from hsirepro.recovery.losses import hsv, hsv_distance, one_minus_cosine
 from hsirepro.recovery.mixing import Mixing, from_tiles, place_codes, to_tiles
 
@@ -182,3 +183,18 @@ def test_the_cosine_knows_angles_only():
     assert float(one_minus_cosine(7 * x, x)) == pytest.approx(0.0, abs=1e-6)
     across = torch.tensor([1.0, 0.0]).view(1, 2, 1, 1), torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
     assert float(one_minus_cosine(*across)) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_orders_add_up_to_the_image():
+    """What each number of reflections gives is what is left when the others are taken away."""
+    torch.manual_seed(0)
+    model = INSS(bands=7, materials=5, width=4, order=3, tile=8)
+    model.library.copy_(torch.rand(7, 5))
+    for weights in model.transform.parameters():
+        torch.nn.init.normal_(weights)
+    rgb = torch.rand(3, 37, 70)
+    made, orders = model.reconstruct(rgb).image, model.orders(rgb)
+    assert orders.shape == (3, 7, 37, 70)
+    torch.testing.assert_close(orders.sum(dim=0), made)
+    abundances = model.reconstruct(rgb).abundances
+    torch.testing.assert_close(orders[0], torch.einsum("kn,nhw->khw", model.library, abundances))

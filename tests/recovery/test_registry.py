@@ -254,8 +254,8 @@ def test_the_best_model_is_kept(name):
         band_psnr(model.reconstruct(truth.rgb[0]).image, truth.hsi[0])
         for model in (found.model, found.last)
     ]
-    assert scores[0] == pytest.approx(found.curves["validation"].max(), abs=1e-3)
-    assert scores[1] == pytest.approx(found.curves["validation"][-1], abs=1e-3)
+    assert scores[0] == pytest.approx(found.curves["validation_psnr"].max(), abs=1e-3)
+    assert scores[1] == pytest.approx(found.curves["validation_psnr"][-1], abs=1e-3)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
