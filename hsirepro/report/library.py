@@ -30,6 +30,8 @@ CHAPTERS = {
     "V": "vegetation",
     "": "all",
 }
+GASES = {760.0: "O₂", 940.0: "H₂O", 1130.0: "H₂O", 2010.0: "CO₂"}
+"""Where gases of the air take light, in nm, as far as bands are left there."""
 MIDDLE, MOST = 50, (5, 95)  # percentiles
 NM = "Wavelength (nm)"
 
@@ -76,7 +78,8 @@ def plot_light(records: Sequence[Record]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Each curve over its own mean: t has the unit of the counts over reflectance.
+        Each curve over its own mean: t has the unit of the counts over reflectance. Dotted lines
+        are where gases of the air take light, within the bands.
 
     Raises
     ------
@@ -98,7 +101,12 @@ def plot_light(records: Sequence[Record]) -> Figure:
     if "irradiance" in first:
         x, sun = spectrum_with_gaps(first["wavelength"], first["irradiance"])
         axes.fill_between(x, 0, sun / np.nanmean(sun), color="0.85", label="Sun at the ground")
-    axes.set_title(records[0].key.scene)
+    reach = first["wavelength"].min(), first["wavelength"].max()
+    for place, gas in GASES.items():
+        if reach[0] < place < reach[1]:
+            axes.axvline(place, color="0.5", linestyle=":", linewidth=0.8, zorder=0)
+            axes.text(place, 1.0, gas, transform=axes.get_xaxis_transform(), ha="center", size=7)
+    axes.set_title(records[0].key.scene, pad=12)
     axes.set_xlabel(NM)
     axes.set_ylabel("Over its own mean (unitless)")
     axes.set_ylim(bottom=0)
