@@ -17,7 +17,8 @@ L_adv what a spatial and a spectral critic say, which learn at every third step.
 Text and released code differ in twelve places. The preset ``paper`` is the text; ``release`` the
 code, on square crops: orders multiplied as matrices, networks M that are told no abundances, their
 weights not negative, no loss on l^, the angle of the first 50 bands counted twice, and
-normalisation by the image itself. ``small`` is the text with a narrow F, for a CPU.
+normalisation by the image itself. ``small`` is the text with a narrow F, for a CPU, of five stages:
+six would leave one coarsest feature of a crop of 64 pixels, and too few in a batch to normalise by.
 
 What neither says is our choice: t starts, band by band, at the mean of the training images over
 the 10th percentile of the library, which correlates by 0.98 with the vector that the authors
