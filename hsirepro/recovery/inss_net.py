@@ -95,15 +95,31 @@ class INSS(Recoverer):
 
     def parts(self, rgb: Tensor) -> dict[str, Tensor]:
         """Return ``image``, ``abundances`` and ``linear``, the image of one reflection alone."""
-        scale = self.colour_scale[:, None, None]
-        abundances, features = self.net((rgb - self.colour_mean[:, None, None]) / scale)
-        weights = None
-        if self.transform is not None:
-            given = features[self.mixing.tile]
-            weights = self.transform(given.detach() if self.detached else given).float()
-            weights = weights if self.signed else F.relu(weights)
+        abundances, weights = self.mixing_models(rgb)
         image, linear = self.mixing(abundances, weights, self.library, F.relu(self.atmosphere))
         return {"image": image, "abundances": abundances, "linear": linear}
+
+    def mixing_models(self, rgb: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return what decides how each pixel is mixed, but for its place in its tile.
+
+        Parameters
+        ----------
+        rgb : Tensor, shape (B, 3, H, W)
+            Sides that ``multiple`` divides.
+
+        Returns
+        -------
+        abundances : Tensor, shape (B, N_g, H, W)
+        weights : Tensor, shape (B, weights_per_tile, H / D, W / D), or None
+            None for the linear model.
+        """
+        scale = self.colour_scale[:, None, None]
+        abundances, features = self.net((rgb - self.colour_mean[:, None, None]) / scale)
+        if self.transform is None:
+            return abundances, None
+        given = features[self.mixing.tile]
+        weights = self.transform(given.detach() if self.detached else given).float()
+        return abundances, weights if self.signed else F.relu(weights)
 
 
 def _transform(channels: int, weights: int, spectral_norm: bool) -> nn.Sequential:
