@@ -92,7 +92,7 @@ LENGTHS: Mapping[str, Length] = MappingProxyType(
     {
         "smoke": Length("small", dict.fromkeys(PUBLISHED, 1000), 300, 1),
         "quick": Length(
-            "small", {"cnn2d": 8000, "hamida": 5000, "lee": 10_000, "he": 4000}, 2000, SPLITS
+            "small", {"cnn2d": 8000, "hamida": 5000, "lee": 10_000, "he": 3000}, 2000, SPLITS
         ),
         "paper": Length("paper", {}, None, SPLITS),
     }
@@ -153,3 +153,37 @@ def condition_of(condition: str) -> tuple[int, bool]:
     """
     samples, _, place = condition.removeprefix("samples=").partition(",")
     return int(samples), place == "by-place"
+
+
+def printed_accuracies() -> dict[tuple[str, str], float]:
+    """Return the overall accuracies in % that the paper prints, by our condition and row.
+
+    Examples
+    --------
+    >>> printed_accuracies()["samples=50", "he+abundances"]
+    94.451
+    """
+    from hsirepro.papers.published import published
+
+    table = published("inss").query("table == @CLASSIFIED and metric == 'OA'")
+    numbered = zip(table.condition, table.method, table.value.to_numpy(float), strict=True)
+    values = {(condition, method): float(value) for condition, method, value in numbered}
+    return {
+        (condition, name): values[
+            f"samples_per_class={condition_of(condition)[0]}, "
+            f"abundance={'with' if row.added else 'without'}",
+            row.published,
+        ]
+        for condition in CONDITIONS
+        if not condition_of(condition)[1]
+        for name, row in CLASSIFIERS.items()
+        if row.published
+    }
+
+
+def row_labels() -> dict[str, str]:
+    """Return what tables call each row of ours."""
+    return {
+        name: (PUBLISHED[row.method] + (f" + {row.added}" if row.added else ""))
+        for name, row in CLASSIFIERS.items()
+    }

@@ -70,7 +70,8 @@ def embedding_record(key: RecordKey, scene: Labelled, network: Callable[[], Fitt
         Metrics: the silhouette by class in the plane and before t-SNE, the share of the ten
         nearest neighbours in the plane that are of the same class in %, and the silhouette by
         tile; of mixing models also how much of their variance is in weights, abundances and codes,
-        in %. Arrays: the plane, shape (n, 2), label, row and column of each pixel.
+        in %, and the silhouette before t-SNE with these three scaled to the same variance.
+        Arrays: the plane, shape (n, 2), label, row and column of each pixel.
     """
     rows, columns = balanced_pixels(scene.labels, PIXELS[key.profile], key.seed)
     labels = scene.labels[rows, columns]
@@ -234,6 +235,10 @@ def _products(
     spread = {name: _variance(part) for name, part in parts.items()}
     total = sum(spread.values())
     told = {f"variance in {name}": 100 * value / total for name, value in spread.items()}
+    alike = sum(part / spread[name] for name, part in parts.items() if spread[name] > 0)
+    told["silhouette before t-SNE, parts alike"] = silhouette(
+        principal(np.asarray(alike)), scene.labels[rows, columns]
+    )
     return np.sum(list(parts.values()), axis=0), tiles, told
 
 
