@@ -22,7 +22,7 @@ from hsirepro.papers.inss.experiments import (
 )
 from hsirepro.papers.inss.labelled import LABELLED, STANDING_IN, Labelled, open_labelled
 from hsirepro.papers.inss.library import inss_library, title_hash
-from hsirepro.papers.inss.run import run_cell, trained
+from hsirepro.papers.inss.run import network_for, run_cell, trained
 from hsirepro.papers.inss.scenes import DATASETS, Dataset, open_dataset
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "decided",
     "inss_library",
     "keys",
+    "network_for",
     "open_dataset",
     "open_labelled",
     "planned",

@@ -45,7 +45,8 @@ from hsirepro.recovery.mixing import place_codes
 EMBEDDED = "fig-8"
 FEATURES = ("mixing-model", "abundances", "rgb", "true-spectra")
 """The rows: what of a pixel is embedded."""
-PIXELS: Mapping[str, int] = MappingProxyType({"smoke": 240, "quick": 1500, "paper": 1500})
+PIXELS: Mapping[str, int] = MappingProxyType({"smoke": 150, "quick": 1500, "paper": 1500})
+STEPS: Mapping[str, int] = MappingProxyType({"smoke": 300, "quick": 1000, "paper": 1000})
 COMPONENTS = 50
 PERPLEXITY = 30.0
 FEWEST = 20  # pixels of a class that take part
@@ -78,7 +79,7 @@ def embedding_record(key: RecordKey, scene: Labelled, network: Callable[[], Fitt
     with Meter() as meter:
         products, tiles, told = _products(key.method, scene, network, rows, columns)
         components = principal(products)
-        plane = tsne(components, key.seed)
+        plane = tsne(components, key.seed, STEPS[key.profile])
     metrics = {
         "silhouette": silhouette(plane, labels),
         "silhouette before t-SNE": silhouette(components, labels),
@@ -101,6 +102,7 @@ def embedding_record(key: RecordKey, scene: Labelled, network: Callable[[], Fitt
             "pixels": len(rows),
             "components": components.shape[1],
             "perplexity": _perplexity(len(rows)),
+            "steps": STEPS[key.profile],
             "names": list(scene.names),
             "network": origin if needs else {},
             "notes": [*scene.notes, _told_left_out(scene)],
@@ -163,15 +165,21 @@ def principal(products: Floats) -> Floats:
     return np.asarray(found * signs)  # a sign is chance otherwise
 
 
-def tsne(components: Floats, seed: int) -> Floats:
-    """Return the plane into which t-SNE puts components, shape (n, 2)."""
+def tsne(components: Floats, seed: int, steps: int = 1000) -> Floats:
+    """Return the plane into which t-SNE puts components in some steps, shape (n, 2)."""
     from sklearn.manifold import TSNE
 
     size = float(components[:, 0].std())
     first = np.zeros((len(components), 2))
     shown = components[:, :2] / size * 1e-4
     first[:, : shown.shape[1]] = shown
-    model = TSNE(perplexity=_perplexity(len(components)), init=first, random_state=seed, n_jobs=1)
+    model = TSNE(
+        perplexity=_perplexity(len(components)),
+        init=first,
+        max_iter=steps,
+        random_state=seed,
+        n_jobs=1,
+    )
     return np.asarray(model.fit_transform(components / size), dtype=np.float64)
 
 

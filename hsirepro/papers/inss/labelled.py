@@ -22,6 +22,7 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
+import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -29,7 +30,7 @@ from hsirepro.errors import FormatError, ParameterError, SceneNotFound, suggest
 from hsirepro.papers.inss.scenes import FULL_SCALE, chip_colours, open_dataset, pair_of
 from hsirepro.recovery import Pairs
 from hsirepro.scenes import CATALOGUE, open_scene, reference_unmixing, wavelengths_nm
-from hsirepro.scenes.cube import to_tensor
+from hsirepro.scenes.cube import make_cube, to_tensor
 from hsirepro.scenes.labels import open_labels
 from hsirepro.scenes.locate import locate
 from hsirepro.scenes.readers import read
@@ -64,6 +65,8 @@ class Labelled:
         Of all files together.
     notes : tuple of str
         What was done, one sentence each.
+    units : str
+        What a value of the cube means.
     """
 
     cube: Tensor
@@ -74,6 +77,12 @@ class Labelled:
     images: str
     sha256: str
     notes: tuple[str, ...] = ()
+    units: str = "unknown units"
+
+    def array(self) -> xr.DataArray:
+        """Return the cube with its axes named, dims (y, x, wavelength), for figures."""
+        values = self.cube.permute(1, 2, 0).numpy()
+        return make_cube(values, self.wavelength, units=self.units, sha256=self.sha256)
 
 
 def open_labelled(name: str) -> Labelled:
@@ -173,6 +182,7 @@ def _planted() -> Labelled:
         "planted",
         hashlib.sha256(f"planted {PLANTED_SEED}".encode()).hexdigest(),
         ("The scene is simulated.", DOMINANT.format("planted")),
+        str(scene.cube.attrs["units"]),
     )
 
 
@@ -194,6 +204,7 @@ def _by_reference(name: str, images: str) -> Labelled:
             "The scene is in reflectance: each colour was multiplied by one number, so that its "
             f"mean is that of the training images ({images}).",
         ),
+        str(cube.attrs["units"]),
     )
 
 
@@ -218,6 +229,7 @@ def _houston() -> Labelled:
             "The network that gives abundances was trained on 68 of the 128 columns of this scene, "
             "without labels.",
         ),
+        str(cube.attrs["units"]),
     )
 
 
@@ -239,6 +251,7 @@ def _salinas() -> Labelled:
         "abu-crops",
         str(cube.attrs["sha256"]),
         (f"The scene is in counts, over {FULL_SCALE:.0f} as those of the training images are.",),
+        str(cube.attrs["units"]),
     )
 
 

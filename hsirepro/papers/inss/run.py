@@ -68,7 +68,7 @@ def run_cell(
     shown = key.seed == 0 if pictures is None else pictures
     if key.table in ON_LABELS:
         scene = prepared if isinstance(prepared, Labelled) else _labelled(key.scene)
-        network = partial(_network, scene.images, key.profile, device)
+        network = partial(network_for, scene.images, key.profile, device)
         if key.table == EMBEDDED:
             return embedding_record(key, scene, network)
         return classification_record(
@@ -135,7 +135,7 @@ def trained(
 
 
 @lru_cache(maxsize=1)
-def _network(images: str, profile: str, device: str) -> Fitted:
+def network_for(images: str, profile: str, device: str = "cpu") -> Fitted:
     """Return the INSS that classifiers ask; cells of a table that follow each other share it."""
     return trained(images, profile, NETWORK_SEED, device=device)
 
