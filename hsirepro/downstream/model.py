@@ -129,8 +129,14 @@ class Classifier(nn.Module, ABC):
         return classes[torch.cat(given)]
 
     @torch.no_grad()
-    def classify(self, cube: Cube, abundances: Maps | None = None) -> NDArray[np.int64]:
-        """Return the class of every pixel.
+    def classify(
+        self,
+        cube: Cube,
+        abundances: Maps | None = None,
+        *,
+        where: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.int64]:
+        """Return the class of every pixel, or of those that are asked for.
 
         It holds one scaled copy of the scene, padded, and works on 256 pixels at a time.
 
@@ -141,16 +147,19 @@ class Classifier(nn.Module, ABC):
             patch a side, so that there is something to mirror.
         abundances : Tensor or ndarray, shape (p, H, W), optional
             Needed if, and only if, it was fitted to some.
+        where : ndarray of bool, shape (H, W), optional
+            Pixels to classify; all by default.
 
         Returns
         -------
         ndarray of int, shape (H, W)
-            Labels of the classes that it was fitted to, and no others.
+            Labels of the classes that it was fitted to, and no others; 0 where none was asked for.
 
         Raises
         ------
         ShapeError
-            If bands or abundances are others than it was fitted to, or the scene is too small.
+            If bands or abundances are others than it was fitted to, the scene is too small, or
+            ``where`` is of another size.
         PixelError
             If a value is NaN or infinite.
         """
@@ -159,8 +168,17 @@ class Classifier(nn.Module, ABC):
         self._check_scene(image, maps)
         self.eval()
         windows = Windows(self.channels(image, maps).to(self.low.device), self.patch)
-        given = self.answers(windows, torch.arange(height * width))
-        return np.asarray(given.reshape(height, width).cpu().numpy(), dtype=np.int64)
+        asked = np.ones((height, width), dtype=bool) if where is None else np.asarray(where)
+        if asked.shape != (height, width) or asked.dtype != bool or not asked.any():
+            raise ShapeError(
+                f"where is {asked.dtype} of shape {asked.shape}; a mask of {height} x {width} with "
+                "at least one pixel is needed.",
+                next_step="leave it out to classify all pixels",
+            )
+        pixels = torch.from_numpy(asked.ravel().nonzero()[0])
+        found = np.zeros((height, width), dtype=np.int64)
+        found[asked] = self.answers(windows, pixels).cpu().numpy()
+        return found
 
     def _check_scene(self, cube: Tensor, abundances: Tensor | None) -> None:
         check_room(cube, self.patch)

@@ -97,22 +97,23 @@ class INSS(Recoverer):
 
     def parts(self, rgb: Tensor) -> dict[str, Tensor]:
         """Return ``image``, ``abundances`` and ``linear``, the image of one reflection alone."""
-        abundances, weights = self.mixed(rgb)
+        abundances, weights = self.mixing_models(rgb)
         image, linear = self.mixing(abundances, weights, self.library, F.relu(self.atmosphere))
         return {"image": image, "abundances": abundances, "linear": linear}
 
-    def mixed(self, rgb: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the abundances of every pixel, and the weights of every tile's mixing model.
+    def mixing_models(self, rgb: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return what decides how each pixel is mixed, but for its place in its tile.
 
         Parameters
         ----------
         rgb : Tensor, shape (B, 3, H, W)
+            Sides that ``multiple`` divides.
 
         Returns
         -------
         abundances : Tensor, shape (B, N_g, H, W)
         weights : Tensor, shape (B, weights_per_tile, H / D, W / D), or None
-            None where the model is linear.
+            None for the linear model.
         """
         scale = self.colour_scale[:, None, None]
         abundances, features = self.net((rgb - self.colour_mean[:, None, None]) / scale)
@@ -139,7 +140,7 @@ class INSS(Recoverer):
         self.eval()
 
         def parts(image: Tensor) -> dict[str, Tensor]:
-            given = (*self.mixed(image), self.library, F.relu(self.atmosphere))
+            given = (*self.mixing_models(image), self.library, F.relu(self.atmosphere))
             return {str(k): part[None] for k, part in enumerate(self.mixing.orders(*given))}
 
         found = padded(parts, self, rgb.float().to(self.library.device))

@@ -197,7 +197,7 @@ plot_orders(nm, found)
 # %% mystnb={"image": {"alt": "Weights that the network T wrote for each tile of the test image: mean, deviation, smallest and largest"}}
 height, width = (length // 64 * 64 for length in rgb.shape[1:])
 with torch.no_grad():
-    _, written = fitted.model.mixed(rgb[None, :, :height, :width])
+    _, written = fitted.model.mixing_models(rgb[None, :, :height, :width])
 print(
     "weights",
     tuple(written.shape),
@@ -253,7 +253,7 @@ print(
 # %%
 square = 64
 with torch.no_grad():
-    a, w = fitted.model.mixed(rgb[None, :, :square, :square])
+    a, w = fitted.model.mixing_models(rgb[None, :, :square, :square])
     light = fitted.model.atmosphere.detach().clamp_min(0)
     for composition in ("elementwise", "matrix"):
         kind = Mixing(R.shape[1], composition=composition)

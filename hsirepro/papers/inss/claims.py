@@ -1,7 +1,7 @@
 """How each claim of the INSS paper is decided on a set of images.
 
 The checks are those of ``claims.toml``, one function each, in its order. The last two, of
-classification and of the mixing models' weights, have no runs yet.
+classification and of the mixing models, are asked on labelled scenes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsirepro.papers.claims import Answer, Decision, Evidence, Verdict, verdicts
+from hsirepro.papers.inss.classification import (
+    PUBLISHED,
+    SAMPLES,
+    SPLITS,
+    classified_keys,
+)
+from hsirepro.papers.inss.embedding import EMBEDDED, FEATURES
 from hsirepro.papers.inss.experiments import (
     ABLATED,
     ABLATIONS,
@@ -21,6 +28,7 @@ from hsirepro.papers.inss.experiments import (
     STAND_INS,
     keys,
 )
+from hsirepro.papers.inss.labelled import STANDING_IN
 from hsirepro.records import RecordKey, RecordStore
 
 BETTER_HIGH = {"RMSE": False, "MRAE": False, "SAM": False, "MSSIM": True, "MPSNR": True}
@@ -28,16 +36,18 @@ GASES = (760.0, 940.0, 1130.0)  # nm
 NEAR = 20.0  # nm
 ALIKE = 0.8  # correlation
 LITTLE, MUCH = 0.5, 1.0  # dB
+OWN = "salinas"  # the paper's labelled scene, which few have
 ROBUST = ("1", "2", "3", "4", "5", "10", "11", "12")
-NOT_YET = ("inss-abundance-helps-classification", "inss-tsne")
-"""Claims that no table of :mod:`~hsirepro.papers.inss.experiments` has runs for so far."""
 
 
 def decided(store: RecordStore | None = None) -> list[Verdict]:
-    """Return the verdict on every claim that can be decided, for both stand-ins."""
+    """Return the verdict on every claim, for the stand-ins that it is asked on."""
     shelf = store or RecordStore()
+    own = (OWN,) if shelf.find(paper=PAPER, scene=OWN) else ()
+    labelled = (*own, *STANDING_IN)
     asked = {name: (check, STAND_INS) for name, check in DECISIONS.items()}
-    return verdicts(PAPER, asked | dict.fromkeys(NOT_YET, (order, ())), shelf)
+    asked |= {name: (check, labelled) for name, check in ON_LABELS.items()}
+    return verdicts(PAPER, asked, shelf)
 
 
 def _cell(scene: str, method: str, table: str) -> RecordKey:
@@ -127,6 +137,58 @@ def has_minimum(nm: NDArray[np.float64], curve: NDArray[np.float64], place: floa
     return bool((inner & (np.abs(x[1:-1] - place) <= NEAR)).any())
 
 
+def abundances_help(evidence: Evidence, scene: str) -> Answer:
+    """Ask whether abundances raise every classifier's overall accuracy at every sample number."""
+    gains: dict[str, float] = {}
+    for method in PUBLISHED:
+        for samples in SAMPLES:
+            found = paired_gains(evidence, scene, method, samples)
+            gains[f"{method} at {samples}"] = float(np.mean(found)) if found else np.nan
+    known = {name: gain for name, gain in gains.items() if not np.isnan(gain)}
+    if any(gain <= 0 for gain in known.values()):
+        evidence.settle()  # one pair is enough to say that not all do
+    if not known:
+        return False, "nan"
+    worst, best = min(known, key=lambda n: known[n]), max(known, key=lambda n: known[n])
+    won = sum(gain > 0 for gain in known.values())
+    told = (
+        f"OA rises in {won} of {len(known)} pairs: from {known[worst]:+.2f} ({worst}) to "
+        f"{known[best]:+.2f} points ({best})."
+    )
+    return won == len(gains), told
+
+
+def paired_gains(evidence: Evidence, scene: str, method: str, samples: int) -> list[float]:
+    """Return OA with minus OA without abundances, split by split; none of fewer than five splits.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Is told what it lacks.
+    scene, method : str
+    samples : int
+        Per class.
+    """
+    rows = [
+        classified_keys(scene, "paper", [method + added], [0], f"samples={samples}")[0]
+        for added in ("", "+abundances")
+    ]
+    without, with_them = (evidence.by_seed(key, "OA") for key in rows)
+    both = sorted(set(without) & set(with_them))
+    if len(both) >= SPLITS:
+        return [with_them[seed] - without[seed] for seed in both]
+    for key in rows:
+        evidence.lack(key)
+    return []
+
+
+def classes_together(evidence: Evidence, scene: str) -> Answer:
+    """Ask whether the silhouette of the embedded mixing models is above 0."""
+    found = {row: evidence.mean(_cell(scene, row, EMBEDDED), "silhouette") for row in FEATURES}
+    told = ", ".join(f"{row} {value:.2f}" for row, value in found.items())
+    return found["mixing-model"] > 0, f"Silhouette by class of what is embedded: {told}."
+
+
 DECISIONS: Mapping[str, Decision] = {
     "inss-best-but-rmse": best_but_rmse,
     "inss-order": order,
@@ -134,3 +196,8 @@ DECISIONS: Mapping[str, Decision] = {
     "inss-robust-settings": robust_settings,
     "inss-atmosphere": atmosphere,
 }
+ON_LABELS: Mapping[str, Decision] = {
+    "inss-abundance-helps-classification": abundances_help,
+    "inss-tsne": classes_together,
+}
+"""Claims that are asked on labelled scenes."""

@@ -8,6 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from hsirepro.errors import ParameterError, suggest
+from hsirepro.papers.inss.classification import CLASSIFIED, CLASSIFIERS, classified_keys
+from hsirepro.papers.inss.embedding import EMBEDDED, FEATURES
+from hsirepro.papers.inss.labelled import LABELLED, STANDING_IN, labelled_here
 from hsirepro.papers.inss.scenes import DATASETS
 from hsirepro.papers.inss.spans import METHODS as SPANS
 from hsirepro.papers.inss.spans import SPANNED
@@ -132,9 +135,16 @@ TRAINED: Mapping[str, Mapping[str, Variant]] = MappingProxyType(
 )
 """Tables whose rows are methods of recovery."""
 ROWS: Mapping[str, Iterable[str]] = MappingProxyType(
-    {**{table: tuple(rows) for table, rows in TRAINED.items()}, SPANNED: tuple(SPANS)}
+    {
+        **{table: tuple(rows) for table, rows in TRAINED.items()},
+        SPANNED: tuple(SPANS),
+        EMBEDDED: FEATURES,
+        CLASSIFIED: tuple(CLASSIFIERS),
+    }
 )
 """What each table may have as a row."""
+ON_LABELS = (EMBEDDED, CLASSIFIED)
+"""Tables whose scenes have classes."""
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
@@ -166,6 +176,7 @@ def keys(
     seeds: Iterable[int] | None = None,
     *,
     table: str = COMPARED,
+    condition: str = "",
 ) -> list[RecordKey]:
     """List the cells of one table for one set of images.
 
@@ -183,6 +194,8 @@ def keys(
         Those of the profile by default.
     table : str
         A key of :data:`ROWS`.
+    condition : str
+        Of Table III, which has several; all by default.
 
     Raises
     ------
@@ -193,13 +206,21 @@ def keys(
         if name not in known:
             raise ParameterError(f"INSS has no {what} {name!r}.", hint=suggest(name, known))
     rows = ROWS[table]
-    chosen = tuple(PROFILES[profile].seeds if seeds is None else seeds)
-    found = []
-    for method in rows if methods is None else methods:
+    asked_for = None if methods is None else tuple(methods)
+    for method in asked_for or ():
         if method not in rows:
             raise ParameterError(
                 f"INSS's table {table} has no method {method!r}.", hint=suggest(method, rows)
             )
+    if table == CLASSIFIED:
+        return classified_keys(scene, profile, asked_for, seeds, condition)
+    if condition not in ("", CONDITION):
+        raise ParameterError(
+            f"INSS has no condition {condition!r}.", next_step=f"leave it out, or {CONDITION!r}"
+        )
+    chosen = tuple(PROFILES[profile].seeds if seeds is None else seeds)
+    found = []
+    for method in rows if asked_for is None else asked_for:
         where = COMPARED if method == "inss" else table
         found += [RecordKey(PAPER, where, scene, CONDITION, method, profile, s) for s in chosen]
     return found
@@ -212,7 +233,7 @@ def planned(profile: str, own: Iterable[str] = ()) -> list[RecordKey]:
     ----------
     profile : str
     own : iterable of str
-        Folders of one's own; the stand-ins always take part.
+        Folders of one's own, and labelled scenes; the stand-ins always take part.
 
     Examples
     --------
@@ -220,13 +241,18 @@ def planned(profile: str, own: Iterable[str] = ()) -> list[RecordKey]:
     'inss/spans/abu-crops/rgb/library-start (quick, seed 0)'
     """
     seeds = PROFILES[profile].seeds if profile in PROFILES else ()
+    folders = [name for name in own if name not in LABELLED]
+    labelled = [*(name for name in own if name in LABELLED), *STANDING_IN]
     found: list[RecordKey] = []
-    for scene in (*own, *STAND_INS):  # takes minutes, and needs no training
+    for scene in (*folders, *STAND_INS):  # takes minutes, and needs no training
         found += keys(scene, profile, None, seeds[:1], table=SPANNED)
     for chosen in (seeds[:1], seeds):
         for table in ROWS:
-            for scene in (*own, *STAND_INS):
+            for scene in () if table in ON_LABELS else (*folders, *STAND_INS):
                 found += keys(scene, profile, None, chosen, table=table)
+    for table in ON_LABELS:  # after the networks that they ask
+        for scene in labelled:
+            found += keys(scene, profile, None, None, table=table)
     return list(dict.fromkeys(found))
 
 
@@ -243,10 +269,10 @@ def asked(
     Parameters
     ----------
     table : str
-        ``"I"``, which empty text also means, ``"II"``, ``"starts"`` or ``"spans"``.
+        ``"I"``, which empty text also means, or another key of :data:`ROWS`.
     scene, profile : str
     condition : str
-        ``"rgb"``, or empty.
+        Empty for all; only Table III has several.
     methods, seeds : iterable, optional
         All, and those of the profile, by default.
 
@@ -255,11 +281,7 @@ def asked(
     ParameterError
         If a name is unknown; the nearest are given.
     """
-    if condition not in ("", CONDITION):
-        raise ParameterError(
-            f"INSS has no condition {condition!r}.", next_step=f"leave it out, or {CONDITION!r}"
-        )
-    return keys(scene, profile, methods, seeds, table=table or COMPARED)
+    return keys(scene, profile, methods, seeds, table=table or COMPARED, condition=condition)
 
 
 COLLECTIONS = tuple(DATASETS)
@@ -267,5 +289,5 @@ COLLECTIONS = tuple(DATASETS)
 
 
 def scenes_here() -> list[str]:
-    """Return nothing: nobody knows which six flight lines the paper has."""
-    return []
+    """Return the paper's labelled scene, if it is here; its six flight lines nobody knows."""
+    return labelled_here()

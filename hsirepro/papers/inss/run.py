@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from hsirepro.papers.cells import CHECKPOINTS, scratch_store
-from hsirepro.papers.inss.experiments import COMPARED, PAPER, TRAINED, keys, settings_of
+from hsirepro.papers.inss.classification import NETWORK_SEED
+from hsirepro.papers.inss.classified import classification_record
+from hsirepro.papers.inss.embedding import EMBEDDED, embedding_record
+from hsirepro.papers.inss.experiments import (
+    COMPARED,
+    ON_LABELS,
+    PAPER,
+    TRAINED,
+    keys,
+    settings_of,
+)
+from hsirepro.papers.inss.labelled import Labelled, open_labelled
 from hsirepro.papers.inss.recording import record_of
 from hsirepro.papers.inss.scenes import Dataset, open_dataset
 from hsirepro.papers.inss.spans import SPANNED, spans_record
@@ -15,11 +26,12 @@ from hsirepro.recovery import METHODS, Fitted
 from hsirepro.training import check_device
 
 _opened = lru_cache(maxsize=1)(open_dataset)
+_labelled = lru_cache(maxsize=1)(open_labelled)
 
 
 def run_cell(
     key: RecordKey,
-    prepared: Dataset | None = None,
+    prepared: Dataset | Labelled | None = None,
     *,
     device: str = "cpu",
     checkpoint: Path | None = None,
@@ -32,8 +44,9 @@ def run_cell(
     ----------
     key : RecordKey
         Which cell; see :func:`~hsirepro.papers.inss.experiments.keys`.
-    prepared : Dataset, optional
-        The images, where they are not those of the name in ``key``.
+    prepared : Dataset or Labelled, optional
+        The images, where they are not those of the name in ``key``; of Table III and Fig. 8 a
+        labelled scene.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"auto"``.
     checkpoint : Path, optional
@@ -47,10 +60,27 @@ def run_cell(
     -------
     Record
         See :func:`~hsirepro.papers.inss.recording.record_of`, or for the study of what the
-        library spans :func:`~hsirepro.papers.inss.spans.spans_record`.
+        library spans :func:`~hsirepro.papers.inss.spans.spans_record`, for Table III
+        :func:`~hsirepro.papers.inss.classified.classification_record`, and for Fig. 8
+        :func:`~hsirepro.papers.inss.embedding.embedding_record`.
     """
     check_device(device)
-    data = prepared or _opened(key.scene)
+    shown = key.seed == 0 if pictures is None else pictures
+    if key.table in ON_LABELS:
+        scene = prepared if isinstance(prepared, Labelled) else _labelled(key.scene)
+        network = partial(network_for, scene.images, key.profile, device)
+        if key.table == EMBEDDED:
+            return embedding_record(key, scene, network)
+        return classification_record(
+            key,
+            scene,
+            network,
+            device=device,
+            checkpoint=checkpoint,
+            progress=progress,
+            pictures=shown,
+        )
+    data = prepared if isinstance(prepared, Dataset) else _opened(key.scene)
     if key.table == SPANNED:
         return spans_record(key, data)
     with Meter() as meter:
@@ -62,7 +92,6 @@ def run_cell(
         peak_memory_mb=meter.peak_memory_mb,
         device=device,
     )
-    shown = key.seed == 0 if pictures is None else pictures
     return record_of(key, fitted, data, sources, pictures=shown)
 
 
@@ -103,6 +132,12 @@ def trained(
     checkpoint = scratch_store().root / CHECKPOINTS / PAPER / "trained" / name
     data = prepared or _opened(scene)
     return _fit(key, data, device=device, progress=progress, checkpoint=checkpoint)
+
+
+@lru_cache(maxsize=1)
+def network_for(images: str, profile: str, device: str = "cpu") -> Fitted:
+    """Return the INSS that classifiers ask; cells of a table that follow each other share it."""
+    return trained(images, profile, NETWORK_SEED, device=device)
 
 
 def _fit(

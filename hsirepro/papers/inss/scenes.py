@@ -200,7 +200,7 @@ def _houston_chip() -> Dataset:
     cube = open_scene("houston-2018-crop")
     nm = wavelengths_nm(cube, "resampling the library")
     image = to_tensor(cube) / FULL_SCALE
-    colours, digest = _chip()
+    colours, digest = chip_colours()
     library = resample(inss_library(), nm, np.full(len(nm), CASI_FWHM))
     images = {
         side: {side: (colours[:, :, first:end], image[:, :, first:end])}
@@ -218,7 +218,7 @@ def _houston_chip() -> Dataset:
     )
 
 
-def _chip() -> tuple[Tensor, str]:
+def chip_colours() -> tuple[Tensor, str]:
     """Return the colours of the ground of the Houston crop, shape (3, 128, 128), and a hash."""
     from hsirepro.scenes import CATALOGUE
     from hsirepro.scenes.rgb import open_rgb
