@@ -185,7 +185,7 @@ PRESETS = {
         cosine_again=10.0,
         reflections=0.0,
     ),
-    "small": INSSConfig(),
+    "small": INSSConfig(learning_rate=3e-3),
 }
 
 

@@ -48,11 +48,19 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
         "smoke": Profile(
             "small",
-            {"iterations": 20, "batch": 2, "warm_up": 2, "validate_every": 10},
+            {
+                "iterations": 30,
+                "batch": 2,
+                "learning_rate": 5e-3,
+                "warm_up": 2,
+                "validate_every": 10,
+            },
             (0,),
             "seconds, on simulated scenes of 64 x 64 pixels",
         ),
-        "quick": Profile("small", {}, (0, 1, 2), "some 12 minutes a method on two cores"),
+        "quick": Profile(
+            "small", {"iterations": 600}, (0, 1, 2), "3 to 8 minutes a method on two cores"
+        ),
         "paper": Profile("paper", {}, (0, 1, 2), "hours on a GPU"),
     }
 )
