@@ -303,7 +303,7 @@ def test_a_cell_becomes_a_record(cells):
     assert (origin["scene"], origin["profile"], origin["seed"]) == ("planted", "smoke", 0)
     assert len(origin["maps"]) == 7
     assert len(origin["code"]) == 64
-    assert any("200 patches" in note for note in record.settings["notes"])
+    assert any("200 patches" in note for note in record.settings["shortened"])
 
 
 def test_the_same_seed_gives_the_same_numbers(cells):
