@@ -92,7 +92,9 @@ def classification_record(
     notes = [*scene.notes]
     if left_out:
         named = ", ".join(f"{scene.names[n - 1]} ({size} pixels)" for n, size in left_out.items())
-        notes.append(f"Classes left out, too few pixels for {key.condition}: {named}.")
+        notes.append(
+            f"Classes left out, too few pixels {'apart ' * by_place}for {key.condition}: {named}."
+        )
     short = []
     if judged.sum() < split.test.sum():
         short.append(f"{judged.sum()} of {split.test.sum()} test pixels, at random, are judged.")
