@@ -17,7 +17,7 @@ from hsirepro.records import Record
 from hsirepro.report.checks import labels_of, require
 from hsirepro.report.style import MARKERS, book_style, new_figure, palette, room_for_titles
 
-ACROSS = 4  # panels side by side
+ACROSS = 4  # panels side by side; many maps are larger, three
 
 
 @book_style
@@ -44,8 +44,9 @@ def plot_class_maps(records: Sequence[Record], names: Mapping[str, str] | None =
     maps = {"Labels": labels}
     titles = labels_of(records, names)
     for title, record in zip(titles, records, strict=True):
+        title = title.replace(" + ", "\n+ ")
         maps[f"{title}\nOA {record.metrics['OA']:.1f} %"] = record.images["classes"]
-    across = min(ACROSS, len(maps))
+    across = len(maps) if len(maps) <= ACROSS else ACROSS - 1
     down = math.ceil(len(maps) / across)
     figure = new_figure(7.5 / across * down * labels.shape[0] / labels.shape[1] + 0.5 * down + 0.5)
     room_for_titles(figure)
@@ -58,8 +59,8 @@ def plot_class_maps(records: Sequence[Record], names: Mapping[str, str] | None =
         axes.set_axis_off()
     called = records[0].settings["names"]
     handles = [
-        Line2D([], [], marker="s", linestyle="", color=_colour(i), label=called[n - 1])
-        for i, n in enumerate(classes)
+        Line2D([], [], marker="s", linestyle="", color=_colour(n), label=called[n - 1])
+        for n in classes
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(handles)))
     return figure
@@ -92,10 +93,10 @@ def plot_planes(records: Sequence[Record], names: Mapping[str, str] | None = Non
     grid = figure.subplots(down, across, squeeze=False)
     classes = sorted({int(n) for r in records for n in r.arrays["label"]})
     for axes, record, title in zip(grid.flat, records, labels_of(records, names), strict=False):
-        for i, n in enumerate(classes):
+        for n in classes:
             some = record.arrays["plane"][record.arrays["label"] == n]
-            look = {"color": _colour(i), "markersize": 2.2, "markeredgewidth": 0}
-            axes.plot(*some.T, MARKERS[i % len(MARKERS)], **look)
+            look = {"color": _colour(n), "markersize": 2.2, "markeredgewidth": 0}
+            axes.plot(*some.T, MARKERS[n % len(MARKERS)], **look)
         axes.set_title(f"{title}\nsilhouette {record.metrics['silhouette']:+.2f}")
         axes.set_xticks([])
         axes.set_yticks([])
@@ -107,12 +108,12 @@ def plot_planes(records: Sequence[Record], names: Mapping[str, str] | None = Non
         Line2D(
             [],
             [],
-            marker=MARKERS[i % len(MARKERS)],
+            marker=MARKERS[n % len(MARKERS)],
             linestyle="",
-            color=_colour(i),
+            color=_colour(n),
             label=called[n - 1],
         )
-        for i, n in enumerate(classes)
+        for n in classes
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(handles)))
     return figure
@@ -123,14 +124,14 @@ def _draw_classes(axes: Axes, values: np.ndarray, classes: Sequence[int]) -> Non
     shown = np.zeros(values.shape, dtype=int)
     for i, label in enumerate(classes):
         shown[values == label] = i + 1
-    colours = [(1.0, 1.0, 1.0), *(_colour(i) for i in range(len(classes)))]
+    colours = [(1.0, 1.0, 1.0), *(_colour(label) for label in classes)]
     axes.imshow(
         shown, cmap=ListedColormap(colours), vmin=0, vmax=len(classes), interpolation="nearest"
     )
 
 
-def _colour(number: int) -> tuple[float, float, float]:
-    """Return the colour of a class: ten that stay apart, then darker ones."""
+def _colour(label: int) -> tuple[float, float, float]:
+    """Return the colour of a class in all figures: ten that stay apart, then darker ones."""
     further: list[tuple[float, float, float]] = [tuple(c) for c in sns.color_palette("dark", 10)]
     colours = [*palette(), *further]
-    return colours[number % len(colours)]
+    return colours[(label - 1) % len(colours)]

@@ -125,7 +125,7 @@ def gains_table(
             bodies.append((condition, lines))
     caption = f"Gain in overall accuracy, {dataset}; ours: {scene}"
     header = ["pair", "paper", "ours (points)", "difference", "profile", "splits that gain"]
-    notes = [*_notes(records, scene, dataset), provenance_line(records)]
+    notes = [*_notes((), scene, dataset), provenance_line(records)]
     return RunTable(caption, render.Layout(caption, header, bodies, notes))
 
 

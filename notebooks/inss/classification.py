@@ -171,7 +171,7 @@ plot_class_maps(fresh, LABELS)
 # ## Beside the paper
 #
 # The recorded runs, five splits each. A run of profile `quick` is shown a fixed number of patches, whatever the number
-# of training pixels: more samples then do not mean longer training.
+# of training pixels, so more samples do not mean longer training, and judges at most 2000 pixels of the test.
 
 # %%
 store = RecordStore()
@@ -227,7 +227,7 @@ for found in recorded.values():
     if shown:
         order = list(CLASSIFIERS)
         shown.sort(key=lambda record: order.index(record.key.method))
-        display(plot_class_maps(shown[:7], LABELS))
+        display(plot_class_maps(shown, LABELS))
 
 # %% [markdown]
 # ## Fig. 8: the mixing models
@@ -263,7 +263,7 @@ run_table(planes, columns=SHOWN)
 PARTS = ("weights", "abundances", "codes")
 mixing = planes[0].metrics
 told = ", ".join(
-    f"{mixing[f'variance in {part}']:.1f} % in the {part}"
+    f"{mixing[f'variance in {part}']:.2g} % in the {part}"
     for part in PARTS
     if f"variance in {part}" in mixing
 )

@@ -92,11 +92,14 @@ def classification_record(
     notes = [*scene.notes]
     if left_out:
         named = ", ".join(f"{scene.names[n - 1]} ({size} pixels)" for n, size in left_out.items())
-        notes.append(f"Classes left out, too few pixels for {key.condition}: {named}.")
+        notes.append(
+            f"Classes left out, too few pixels {'apart ' * by_place}for {key.condition}: {named}."
+        )
+    short = []
     if judged.sum() < split.test.sum():
-        notes.append(f"{judged.sum()} of {split.test.sum()} test pixels, at random, are judged.")
+        short.append(f"{judged.sum()} of {split.test.sum()} test pixels, at random, are judged.")
     if patches:
-        notes.append(f"Trained on {patches} patches in all, not for the method's own epochs.")
+        short.append(f"Trained on {patches} patches in all, not for the method's own epochs.")
     return Record(
         key,
         {"OA": 100 * scores["OA"], "AA": 100 * scores["AA"], "kappa": scores["kappa"]},
@@ -122,6 +125,7 @@ def classification_record(
             "left out": {scene.names[n - 1]: size for n, size in left_out.items()},
             "beside the bands": origin,
             "notes": notes,
+            "shortened": short,
         },
         provenance(
             seed=key.seed,

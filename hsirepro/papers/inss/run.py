@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from pathlib import Path
 
+from filelock import FileLock
+
 from hsirepro.papers.cells import CHECKPOINTS, scratch_store
 from hsirepro.papers.inss.classification import NETWORK_SEED
 from hsirepro.papers.inss.classified import classification_record
@@ -131,7 +133,9 @@ def trained(
     name = f"{scene.replace('/', '-')}-{method}-{profile}-{seed}-{code_hash()[:8]}.ckpt"
     checkpoint = scratch_store().root / CHECKPOINTS / PAPER / "trained" / name
     data = prepared or _opened(scene)
-    return _fit(key, data, device=device, progress=progress, checkpoint=checkpoint)
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{checkpoint}.lock"):  # one cell of a sweep trains it, the others wait
+        return _fit(key, data, device=device, progress=progress, checkpoint=checkpoint)
 
 
 @lru_cache(maxsize=1)
