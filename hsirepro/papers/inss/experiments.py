@@ -8,6 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from hsirepro.errors import ParameterError, suggest
+from hsirepro.papers.inss.planted import CONDITIONS as PLANTED_ORDERS
+from hsirepro.papers.inss.planted import ORDERS, PLANTED
+from hsirepro.papers.inss.planted import SCENE as PLANTED_SCENE
 from hsirepro.papers.inss.scenes import DATASETS
 from hsirepro.papers.inss.spans import METHODS as SPANS
 from hsirepro.papers.inss.spans import SPANNED
@@ -133,6 +136,7 @@ TRAINED: Mapping[str, Mapping[str, Variant]] = MappingProxyType(
 """Tables whose rows are methods of recovery."""
 ROWS: Mapping[str, Iterable[str]] = MappingProxyType(
     {**{table: tuple(rows) for table, rows in TRAINED.items()}, SPANNED: tuple(SPANS)}
+    | {PLANTED: tuple(ORDERS)}
 )
 """What each table may have as a row."""
 
@@ -166,6 +170,7 @@ def keys(
     seeds: Iterable[int] | None = None,
     *,
     table: str = COMPARED,
+    condition: str = "",
 ) -> list[RecordKey]:
     """List the cells of one table for one set of images.
 
@@ -183,6 +188,8 @@ def keys(
         Those of the profile by default.
     table : str
         A key of :data:`ROWS`.
+    condition : str
+        One of the table's; all by default.
 
     Raises
     ------
@@ -192,6 +199,12 @@ def keys(
     for name, known, what in ((profile, PROFILES, "profile"), (table, ROWS, "table")):
         if name not in known:
             raise ParameterError(f"INSS has no {what} {name!r}.", hint=suggest(name, known))
+    conditions = conditions_of(table, scene)
+    if condition and condition not in conditions:
+        raise ParameterError(
+            f"INSS's table {table} has no condition {condition!r}.",
+            hint=suggest(condition, conditions),
+        )
     rows = ROWS[table]
     chosen = tuple(PROFILES[profile].seeds if seeds is None else seeds)
     found = []
@@ -201,8 +214,30 @@ def keys(
                 f"INSS's table {table} has no method {method!r}.", hint=suggest(method, rows)
             )
         where = COMPARED if method == "inss" else table
-        found += [RecordKey(PAPER, where, scene, CONDITION, method, profile, s) for s in chosen]
+        found += [
+            RecordKey(PAPER, where, scene, c, method, profile, s)
+            for c in ([condition] if condition else conditions)
+            for s in chosen
+        ]
     return found
+
+
+def conditions_of(table: str, scene: str) -> tuple[str, ...]:
+    """Return what a table has scenes under: colours in, or how many reflections were planted.
+
+    Raises
+    ------
+    ParameterError
+        If the truth of a scene would have to be planted and it is another scene.
+    """
+    if table != PLANTED:
+        return (CONDITION,)
+    if scene != PLANTED_SCENE:
+        raise ParameterError(
+            f"The truth of {scene!r} is not known; table {PLANTED!r} plants its own.",
+            next_step=f"scene={PLANTED_SCENE!r}",
+        )
+    return tuple(PLANTED_ORDERS)
 
 
 def planned(profile: str, own: Iterable[str] = ()) -> list[RecordKey]:
@@ -217,14 +252,14 @@ def planned(profile: str, own: Iterable[str] = ()) -> list[RecordKey]:
     Examples
     --------
     >>> str(planned("quick")[0])
-    'inss/spans/abu-crops/rgb/library-start (quick, seed 0)'
+    'inss/planted/planted/planted-order=1/order-1 (quick, seed 0)'
     """
     seeds = PROFILES[profile].seeds if profile in PROFILES else ()
-    found: list[RecordKey] = []
+    found = keys(PLANTED_SCENE, profile, None, seeds[:1], table=PLANTED)  # a minute each
     for scene in (*own, *STAND_INS):  # takes minutes, and needs no training
         found += keys(scene, profile, None, seeds[:1], table=SPANNED)
     for chosen in (seeds[:1], seeds):
-        for table in ROWS:
+        for table in (*TRAINED, SPANNED):
             for scene in (*own, *STAND_INS):
                 found += keys(scene, profile, None, chosen, table=table)
     return list(dict.fromkeys(found))
@@ -243,10 +278,11 @@ def asked(
     Parameters
     ----------
     table : str
-        ``"I"``, which empty text also means, ``"II"``, ``"starts"`` or ``"spans"``.
+        ``"I"``, which empty text also means, ``"II"``, ``"starts"``, ``"spans"`` or
+        ``"planted"``.
     scene, profile : str
     condition : str
-        ``"rgb"``, or empty.
+        One of the table's, or empty: all.
     methods, seeds : iterable, optional
         All, and those of the profile, by default.
 
@@ -255,11 +291,7 @@ def asked(
     ParameterError
         If a name is unknown; the nearest are given.
     """
-    if condition not in ("", CONDITION):
-        raise ParameterError(
-            f"INSS has no condition {condition!r}.", next_step=f"leave it out, or {CONDITION!r}"
-        )
-    return keys(scene, profile, methods, seeds, table=table or COMPARED)
+    return keys(scene, profile, methods, seeds, table=table or COMPARED, condition=condition)
 
 
 COLLECTIONS = tuple(DATASETS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hsirepro.papers.cells import CHECKPOINTS, scratch_store
 from hsirepro.papers.inss.experiments import COMPARED, PAPER, TRAINED, keys, settings_of
+from hsirepro.papers.inss.planted import PLANTED, planted_record
 from hsirepro.papers.inss.recording import record_of
 from hsirepro.papers.inss.scenes import Dataset, open_dataset
 from hsirepro.papers.inss.spans import SPANNED, spans_record
@@ -46,10 +47,13 @@ def run_cell(
     Returns
     -------
     Record
-        See :func:`~hsirepro.papers.inss.recording.record_of`, or for the study of what the
-        library spans :func:`~hsirepro.papers.inss.spans.spans_record`.
+        See :func:`~hsirepro.papers.inss.recording.record_of`, or for the studies of what the
+        library spans :func:`~hsirepro.papers.inss.spans.spans_record`, and of planted truth
+        :func:`~hsirepro.papers.inss.planted.planted_record`.
     """
     check_device(device)
+    if key.table == PLANTED:
+        return planted_record(key)
     data = prepared or _opened(key.scene)
     if key.table == SPANNED:
         return spans_record(key, data)
