@@ -89,7 +89,7 @@ class INSS(Recoverer):
                     f"F has no features {tile} times coarser than the image.",
                     hint="take a tile of " + ", ".join(map(str, sorted(self.net.widths))),
                 )
-            self.transform = _transform(
+            self.transform = transform(
                 self.net.widths[tile], self.mixing.weights_per_tile, spectral_norm
             )
 
@@ -106,7 +106,7 @@ class INSS(Recoverer):
         return {"image": image, "abundances": abundances, "linear": linear}
 
 
-def _transform(channels: int, weights: int, spectral_norm: bool) -> nn.Sequential:
+def transform(channels: int, weights: int, spectral_norm: bool) -> nn.Sequential:
     """Return T: a 3 x 3 and a 1 x 1 convolution."""
     first = nn.Conv2d(channels, TRANSFORM_WIDTH, 3, padding=1, padding_mode="reflect")
     last = nn.Conv2d(TRANSFORM_WIDTH, weights, 1)

@@ -1,6 +1,6 @@
 """Planted truth for INSS: abundances and the order of mixing, and how well they are found.
 
-Scenes of six materials are planted with one, two or three reflections of known strength
+Scenes of four materials are planted with one, two or three reflections of known strength
 (:mod:`hsirepro.scenes.reflections`), under level light and little noise. Models of each order
 are then asked twice.
 
@@ -14,8 +14,9 @@ and the bands between, which had no say, tell what the model leaves. A model tha
 leaves more than the noise, and one that is too rich gains nothing there.
 
 *From colours*, which is INSS whole: trained on two scenes, chosen by a third, tried on the fourth.
-Three colours say little of six materials, so what counts is how far it comes beyond two guesses
-that never look at the image: as much of everything, and the mean of the training scenes.
+Three colours and the sum of one determine four abundances, but not through a network that some
+hundred steps trained. It stands beside two guesses that never look at the image: as much of
+everything, and the mean of the training scenes.
 """
 
 from __future__ import annotations
@@ -43,11 +44,18 @@ ORDERS: Mapping[str, int] = MappingProxyType({"order-1": 1, "order-2": 2, "order
 """Of the model, by the name of the row."""
 CONDITIONS: Mapping[str, int] = MappingProxyType({f"planted-order={k}": k for k in (1, 2, 3)})
 """Of the scenes, by the name of the condition."""
-MATERIALS = ("vegetation", "soil", "asphalt", "red_tile", "blue_paint", "snow")
+MATERIALS = ("vegetation", "soil", "red_tile", "snow")
 NM = np.linspace(420.0, 2400.0, 60)
 SIZE = 64  # pixels: F halves an image six times
 SNR_DB = 60.0  # 0.1 %: the third reflection is a percent of the light
-LEARNED = {"learning_rate": 1e-2, "width": 8, "adversarial": 0.0, "warm_up": 5, "batch": 2}
+LEARNED = {
+    "learning_rate": 1e-2,
+    "width": 8,
+    "adversarial": 0.0,
+    "warm_up": 5,
+    "batch": 2,
+    "reflections": 0.1,
+}
 """Of INSS, beside the preset ``small``: what learns the most in some hundred steps."""
 
 Floats = NDArray[np.float64]
@@ -64,8 +72,8 @@ class Effort:
 
 EFFORTS: Mapping[str, Effort] = MappingProxyType(
     {
-        "smoke": Effort(5, 40, 20),
-        "quick": Effort(15, 60, 200),
+        "smoke": Effort(5, 40, 80),
+        "quick": Effort(15, 60, 250),
         "paper": Effort(40, 200, 2000),
     }
 )
@@ -126,7 +134,9 @@ def planted_record(key: RecordKey) -> Record:
         "left of bands between": between / test.noise,
         "RMSE of abundances from spectra": _rmse(found, test.abundances),
         "RMSE of abundances from colours": _rmse(from_colours, test.abundances),
-        "RMSE of uniform abundances": _rmse(np.full(len(MATERIALS), 1 / 6), test.abundances),
+        "RMSE of uniform abundances": _rmse(
+            np.full(len(MATERIALS), 1 / len(MATERIALS)), test.abundances
+        ),
         "RMSE of mean abundances": _rmse(mean, test.abundances),
     }
     arrays = {
