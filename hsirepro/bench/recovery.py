@@ -72,7 +72,7 @@ def mix_by_pixel(
         for number, (inputs, outputs) in enumerate(mixing.layers):
             if number:
                 x = nn.functional.leaky_relu(x, 0.01)
-            bias, matrix = next(given), next(given).unflatten(1, (inputs, outputs))
+            bias, matrix = next(given), next(given).view(-1, inputs, outputs)
             x = torch.bmm(x[:, None], matrix)[:, 0] + bias
         reflected = reflected * ((0.1 * x.tanh()) @ library.T)
         total = total + reflected

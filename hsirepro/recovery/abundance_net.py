@@ -20,6 +20,9 @@ from torch import Tensor, nn
 Norm = Literal["running", "batch"]
 GROWTH = (1, 2, 4, 8, 8, 8)  # widths of the stages, over that of the first
 MULTIPLE = 2 ** len(GROWTH)
+REACH = 640
+"""Pixels beyond which nothing matters to a pixel: 7 for each pixel of the grid that a stage halves
+on the way down, 3 on the way up, over grids of 1 to 32 pixels, and two convolutions more."""
 SLOPE = 0.2  # of the leaky ReLUs
 START = 0.02  # standard deviation of the first weights
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsirepro.errors import ParameterError
-from hsirepro.recovery.abundance_net import MULTIPLE, AbundanceNet, Norm
+from hsirepro.recovery.abundance_net import MULTIPLE, REACH, AbundanceNet, Norm
 from hsirepro.recovery.mixing import Composition, Mixing, Origin
 from hsirepro.recovery.model import Recoverer
 
@@ -34,6 +34,7 @@ class INSS(Recoverer):
     """
 
     multiple = MULTIPLE
+    reach = REACH
     library: Tensor
     colour_mean: Tensor
     colour_scale: Tensor

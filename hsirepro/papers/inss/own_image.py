@@ -31,7 +31,7 @@ from hsirepro.scenes.simulate import simulate
 SCALINGS = ("match", "factor", "none")
 PLANTED, SEED, SIZE = "planted", 11, (192, 256)
 INSIDE = 0.99  # of the training pixels
-UNLIKE = 0.05  # share of pixels outside from which an image is called unlike; 0.01 is expected
+UNLIKE = 0.03  # share of pixels outside from which an image is called unlike; 0.01 is expected
 
 
 @dataclass(frozen=True)
@@ -174,10 +174,11 @@ def trained_on(data: Dataset) -> str:
     pairs = data.sides["train"]
     mean, spread = pairs.colour_statistics()
     top = max(float(image.max()) for image in pairs.rgb)
+    levels = ", ".join(f"{m:.3f} +- {s:.3f}" for m, s in zip(mean, spread, strict=True))
     unit = "relative radiance" if data.scale == 1.0 else f"counts / {data.scale:.0f}"
     return (
         f"Trained on {len(pairs)} images ({', '.join(data.names['train'])}) in {unit}; their red, "
-        f"green and blue are {', '.join(f'{m:.3f} +- {s:.3f}' for m, s in zip(mean, spread, strict=True))}, "
+        f"green and blue are {levels}, "
         f"{top:.3f} at most."
     )
 
