@@ -90,9 +90,7 @@ profile = "smoke"  # smoke (seconds), quick (minutes), paper (GPU)
 seed = 0  # random seed of the training
 device = "cpu"  # where to train: cpu, cuda, or auto
 tile = 128  # side of the tiles in pixels; a multiple of 64 for INSS
-overlap = (
-    64  # pixels that neighbouring tiles share; a multiple of 64 for INSS
-)
+overlap = 64  # pixels that tiles share; a multiple of 64 for INSS
 output = ""  # file for the result: .nc (NetCDF) or .hdr (ENVI)
 
 # %%
