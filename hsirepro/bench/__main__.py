@@ -6,7 +6,7 @@ import argparse
 
 import torch
 
-from hsirepro.bench import baselines, fidelity, generation, hyconet, large, unmixing
+from hsirepro.bench import baselines, fidelity, generation, hyconet, large, recovery, unmixing
 
 
 def main() -> None:
@@ -32,6 +32,7 @@ def main() -> None:
     unmixing.report(options.threads)
     fidelity.report(options.threads)
     generation.report(options.threads)
+    recovery.report(options.threads)
 
 
 if __name__ == "__main__":

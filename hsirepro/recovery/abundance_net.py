@@ -19,6 +19,9 @@ from torch import Tensor, nn
 
 Norm = Literal["running", "batch"]
 GROWTH = (1, 2, 4, 8, 8, 8)  # widths of the stages, over that of the first
+REACH = 10
+"""Pixels of the coarsest grid beyond which nothing matters to a pixel: on the way down 7 of each
+grid that a stage halves, on the way up 3, and two convolutions more."""
 SLOPE = 0.2  # of the leaky ReLUs
 START = 0.02  # standard deviation of the first weights
 

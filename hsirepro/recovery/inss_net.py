@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsirepro.errors import ParameterError
-from hsirepro.recovery.abundance_net import GROWTH, AbundanceNet, Norm
+from hsirepro.recovery.abundance_net import GROWTH, REACH, AbundanceNet, Norm
 from hsirepro.recovery.mixing import Composition, Mixing, Origin
 from hsirepro.recovery.model import Recoverer, check_rgb, padded
 
@@ -57,7 +57,7 @@ class INSS(Recoverer):
     ) -> None:
         super().__init__()
         self.bands, self.signed, self.detached = bands, signed, detached
-        self.multiple = 2**stages
+        self.multiple, self.reach = 2**stages, REACH * 2**stages
         if norm == "batch":
             self.least = 2 * self.multiple  # one pixel of the coarsest features has no variance
         self.mixing = Mixing(
@@ -91,7 +91,7 @@ class INSS(Recoverer):
                     f"F has no features {tile} times coarser than the image.",
                     hint="take a tile of " + ", ".join(map(str, sorted(self.net.widths))),
                 )
-            self.transform = _transform(
+            self.transform = transform(
                 self.net.widths[tile], self.mixing.weights_per_tile, spectral_norm
             )
 
@@ -147,7 +147,7 @@ class INSS(Recoverer):
         return torch.stack(list(found.values())).cpu()
 
 
-def _transform(channels: int, weights: int, spectral_norm: bool) -> nn.Sequential:
+def transform(channels: int, weights: int, spectral_norm: bool) -> nn.Sequential:
     """Return T: a 3 x 3 and a 1 x 1 convolution."""
     first = nn.Conv2d(channels, TRANSFORM_WIDTH, 3, padding=1, padding_mode="reflect")
     last = nn.Conv2d(TRANSFORM_WIDTH, weights, 1)

@@ -135,7 +135,8 @@ class Mixing:
         if self.order == 1 or weights is None:
             image = from_tiles(linear, size, self.tile)
             return image, image
-        responses = [h @ library.T for h in self.reflections(tiles, weights)]
+        scaled = LARGEST * library.T  # rather than every h
+        responses = [x.tanh() @ scaled for x in self._outputs(tiles, weights)]
         if self.composition == "matrix":
             return self._as_matrices(linear, responses, size)
         total = linear
@@ -166,16 +167,21 @@ class Mixing:
         weights : Tensor, shape (B, weights_per_tile, H / D, W / D)
             With T tiles in all.
         """
+        return [LARGEST * x.tanh() for x in self._outputs(tiles, weights)]
+
+    def _outputs(self, tiles: Tensor, weights: Tensor) -> list[Tensor]:
+        """Return M^2, M^3 ... of tiles, each of shape (T, D * D, N_g)."""
         flat = weights.permute(0, 2, 3, 1).reshape(len(tiles), -1)
         places = place_codes(self.tile, self.origin).to(tiles)
-        found, first = [], 0
+        sizes = [n for inputs, outputs in self.layers for n in (outputs, inputs * outputs)]
+        # Cut all at once: the gradient of each cut alone would be as large as all weights.
+        given = iter(torch.split(flat, sizes * (self.order - 1), dim=1))
+        found = []
         for _ in range(self.order - 1):
             x = None
             for inputs, outputs in self.layers:
-                bias = flat[:, first : first + outputs].unsqueeze(1)
-                first += outputs
-                matrix = flat[:, first : first + inputs * outputs].view(-1, inputs, outputs)
-                first += inputs * outputs
+                bias = next(given).unsqueeze(1)
+                matrix = next(given).view(-1, inputs, outputs)
                 if x is None:  # the first layer: places and abundances need not be put together
                     x = places @ matrix[:, : self.codes] + bias
                     if self.told_abundances:
@@ -183,7 +189,7 @@ class Mixing:
                 else:
                     x = torch.baddbmm(bias, F.leaky_relu(x, SLOPE), matrix)
             assert x is not None
-            found.append(LARGEST * torch.tanh(x))
+            found.append(x)
         return found
 
     def _as_matrices(
@@ -234,12 +240,20 @@ def place_codes(tile: int, origin: Origin = "centre") -> Tensor:
 def to_tiles(image: Tensor, tile: int) -> Tensor:
     """Return the pixels of an image (B, C, H, W) tile by tile, shape (T, D * D, C)."""
     B, C, H, W = image.shape
-    parts = image.view(B, C, H // tile, tile, W // tile, tile).permute(0, 2, 4, 3, 5, 1)
-    return parts.reshape(-1, tile * tile, C)
+    parts = _turned(image.flatten(2)).view(B, H // tile, tile, W // tile, tile, C)
+    return parts.transpose(2, 3).reshape(-1, tile * tile, C)
 
 
 def from_tiles(tiles: Tensor, size: torch.Size, tile: int) -> Tensor:
     """Return the image (B, C, H, W) of pixels that lie tile by tile; H and W are ``size``."""
-    rows, columns = size[0] // tile, size[1] // tile
-    parts = tiles.view(-1, rows, columns, tile, tile, tiles.shape[-1]).permute(0, 5, 1, 3, 2, 4)
-    return parts.reshape(-1, tiles.shape[-1], *size)
+    rows, columns, channels = size[0] // tile, size[1] // tile, tiles.shape[-1]
+    parts = tiles.view(-1, rows, columns, tile, tile, channels).transpose(2, 3)
+    return _turned(parts.reshape(-1, size[0] * size[1], channels)).view(-1, channels, *size)
+
+
+def _turned(images: Tensor) -> Tensor:
+    """Transpose images (B, M, N), one after the other.
+
+    torch has a fast copy for the transpose of a matrix, and for nothing of more axes.
+    """
+    return torch.stack([image.T.contiguous() for image in images])

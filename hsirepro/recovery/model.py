@@ -41,6 +41,8 @@ class Recoverer(nn.Module, ABC):
     multiple: int = 1
     #: How long the sides of an image must be; shorter ones are padded likewise.
     least: int = 1
+    #: Pixels beyond which nothing matters to a pixel; None where it has not been worked out.
+    reach: int | None = None
 
     @abstractmethod
     def parts(self, rgb: Tensor) -> dict[str, Tensor]:

@@ -11,7 +11,8 @@ E (M, C) and white Gaussian sensor noise n_p. All products are band by band. The
     linear      mix(a, E) = sum_m a_m e_m
     bilinear    mix(a, E) = sum_m a_m e_m + sum_{i<j} a_i a_j e_i e_j       Fan et al. [1]_
 
-where the second sum is light that two materials of a pixel scattered in turn. Every term is
+where the second sum is light that two materials of a pixel scattered in turn. What INSS means by
+further reflections can be planted as well: :mod:`hsirepro.scenes.reflections`. Every term is
 returned, so that a method can be judged against what was planted. Blurring and band averaging
 are no part of a scene: their truth comes from :mod:`hsirepro.optics`, which degrades a scene with
 a point spread function and a spectral response that it returns.
@@ -44,6 +45,7 @@ from hsirepro.scenes.materials import (
     check_wavelengths,
     endmember_spectra,
 )
+from hsirepro.scenes.reflections import reflections
 
 MIXINGS = ("linear", "bilinear")
 ROLES = ("field", "ground", "road", "roof", "water", "tree", "car")
@@ -89,6 +91,8 @@ class Truth:
         Names of the M materials.
     mixing : str
         ``"linear"`` or ``"bilinear"``.
+    order : int
+        Highest number of reflections.
     """
 
     endmembers: Floats
@@ -99,6 +103,7 @@ class Truth:
     variability_basis: Floats
     materials: tuple[str, ...]
     mixing: str
+    order: int
 
     @property
     def labels(self) -> NDArray[np.intp]:
@@ -108,6 +113,7 @@ class Truth:
     def clean(self) -> Floats:
         """Compute the scene without noise by the equation, float64, shape (H, W, C)."""
         lit = mix(self.abundances, self.endmembers, self.mixing)
+        lit *= reflections(self.abundances, self.endmembers, self.order)
         lit *= 1.0 + self.variability @ self.variability_basis
         lit *= self.illumination[:, :, None]
         lit *= self.atmosphere
@@ -234,7 +240,7 @@ def _check_size(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def _check_choices(
-    materials: Sequence[str], mixing: str, snr_db: float, variability: float, seed: int
+    materials: Sequence[str], mixing: str, order: int, snr_db: float, variability: float, seed: int
 ) -> None:
     if seed < 0:
         raise ParameterError(f"seed is {seed}.", next_step="give a whole number from 0")
@@ -242,6 +248,8 @@ def _check_choices(
         raise ParameterError(
             f"{mixing!r} is not a mixing model.", next_step=suggest(mixing, MIXINGS)
         )
+    if order < 1:
+        raise ParameterError(f"order is {order}.", next_step="give 1 for light reflected once")
     if math.isnan(snr_db) or snr_db == -math.inf:
         raise ParameterError(f"snr_db is {snr_db}.", next_step="give it in dB; math.inf: no noise")
     if not 0.0 <= variability <= 0.2:
@@ -269,6 +277,7 @@ def simulate(
     wavelengths: ArrayLike | None = None,
     materials: Sequence[str] = DEFAULT_MATERIALS,
     mixing: str = "linear",
+    order: int = 1,
     snr_db: float = 40.0,
     variability: float = 0.03,
     atmosphere: bool = False,
@@ -287,6 +296,8 @@ def simulate(
         roads, roofs, trees ...) that finds no material for it is left out.
     mixing : {"linear", "bilinear"}
         How the materials of a pixel add up; see the module.
+    order : int
+        Highest number of reflections, see :mod:`hsirepro.scenes.reflections`; 1 adds none.
     snr_db : float
         Mean square of the clean cube over the noise variance, dB; ``math.inf`` for no noise.
         The noise is white: one variance for all bands.
@@ -296,7 +307,7 @@ def simulate(
         Multiply by :func:`solar_atmosphere`, which makes the cube a relative radiance.
     seed : int
         Same seed, same bytes. Layout, spectra and noise draw from separate streams, so that the
-        same seed lays out the same ground whatever the wavelengths, mixing and noise.
+        same seed lays out the same ground whatever the wavelengths, mixing, order and noise.
 
     Returns
     -------
@@ -318,7 +329,7 @@ def simulate(
     ((16, 24, 60), (16, 24, 10), (10, 60))
     """
     rows, cols = _check_size(size)
-    _check_choices(materials, mixing, snr_db, variability, seed)
+    _check_choices(materials, mixing, order, snr_db, variability, seed)
     nm = check_wavelengths(np.linspace(430.0, 860.0, 60) if wavelengths is None else wavelengths)
     endmembers = endmember_spectra(materials, nm)
     streams = np.random.SeedSequence(seed).spawn(3)
@@ -333,6 +344,7 @@ def simulate(
         variability_basis=_variability_basis(nm),
         materials=tuple(materials),
         mixing=mixing,
+        order=order,
     )
     values = _noisy(truth.clean(), snr_db, noise)
     cube = make_cube(

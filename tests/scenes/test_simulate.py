@@ -113,6 +113,19 @@ def test_bilinear_mixing_adds_light():
     assert difference.max() > 0.01
 
 
+def test_reflections_are_planted_by_the_stated_equation():
+    """Pixel by pixel e^k = e^(k-1) * E h^k, h^k = 0.08 (1 - a)^(k-1); the ground stays the same."""
+    once, thrice = (simulate(size=16, order=k, snr_db=math.inf, seed=3) for k in (1, 3))
+    np.testing.assert_array_equal(once.abundances, thrice.abundances)
+    for row, column in ((0, 0), (7, 11)):
+        a, E = once.abundances[row, column], once.endmembers
+        first = once.clean()[row, column]
+        second = first * sum(0.08 * (1 - a[m]) * E[m] for m in range(len(a)))
+        third = second * sum(0.08 * (1 - a[m]) ** 2 * E[m] for m in range(len(a)))
+        expected = first + second + third
+        np.testing.assert_allclose(thrice.cube.values[row, column], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("snr_db", [10.0, 25.0, 40.0])
 def test_realised_snr_is_the_asked_one(snr_db):
     """Mean signal power over noise power is the SNR that was asked for."""

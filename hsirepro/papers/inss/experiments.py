@@ -11,6 +11,9 @@ from hsirepro.errors import ParameterError, suggest
 from hsirepro.papers.inss.classification import CLASSIFIED, CLASSIFIERS, classified_keys
 from hsirepro.papers.inss.embedding import EMBEDDED, FEATURES
 from hsirepro.papers.inss.labelled import LABELLED, STANDING_IN, labelled_here
+from hsirepro.papers.inss.planted import CONDITIONS as PLANTED_ORDERS
+from hsirepro.papers.inss.planted import ORDERS, PLANTED
+from hsirepro.papers.inss.planted import SCENE as PLANTED_SCENE
 from hsirepro.papers.inss.scenes import DATASETS
 from hsirepro.papers.inss.spans import METHODS as SPANS
 from hsirepro.papers.inss.spans import SPANNED
@@ -146,6 +149,7 @@ ROWS: Mapping[str, Iterable[str]] = MappingProxyType(
     {
         **{table: tuple(rows) for table, rows in TRAINED.items()},
         SPANNED: tuple(SPANS),
+        PLANTED: tuple(ORDERS),
         EMBEDDED: FEATURES,
         CLASSIFIED: tuple(CLASSIFIERS),
     }
@@ -203,7 +207,7 @@ def keys(
     table : str
         A key of :data:`ROWS`.
     condition : str
-        Of Table III, which has several; all by default.
+        One of the table's; all by default.
 
     Raises
     ------
@@ -222,16 +226,40 @@ def keys(
             )
     if table == CLASSIFIED:
         return classified_keys(scene, profile, asked_for, seeds, condition)
-    if condition not in ("", CONDITION):
+    conditions = conditions_of(table, scene)
+    if condition and condition not in conditions:
         raise ParameterError(
-            f"INSS has no condition {condition!r}.", next_step=f"leave it out, or {CONDITION!r}"
+            f"INSS's table {table} has no condition {condition!r}.",
+            hint=suggest(condition, conditions),
         )
     chosen = tuple(PROFILES[profile].seeds if seeds is None else seeds)
     found = []
     for method in rows if asked_for is None else asked_for:
         where = COMPARED if method == "inss" else table
-        found += [RecordKey(PAPER, where, scene, CONDITION, method, profile, s) for s in chosen]
+        found += [
+            RecordKey(PAPER, where, scene, c, method, profile, s)
+            for c in ([condition] if condition else conditions)
+            for s in chosen
+        ]
     return found
+
+
+def conditions_of(table: str, scene: str) -> tuple[str, ...]:
+    """Return what a table has scenes under: colours in, or how many reflections were planted.
+
+    Raises
+    ------
+    ParameterError
+        If the truth of a scene would have to be planted and it is another scene.
+    """
+    if table != PLANTED:
+        return (CONDITION,)
+    if scene != PLANTED_SCENE:
+        raise ParameterError(
+            f"The truth of {scene!r} is not known; table {PLANTED!r} plants its own.",
+            next_step=f"scene={PLANTED_SCENE!r}",
+        )
+    return tuple(PLANTED_ORDERS)
 
 
 def planned(profile: str, own: Iterable[str] = ()) -> list[RecordKey]:
@@ -246,17 +274,17 @@ def planned(profile: str, own: Iterable[str] = ()) -> list[RecordKey]:
     Examples
     --------
     >>> str(planned("quick")[0])
-    'inss/spans/abu-crops/rgb/library-start (quick, seed 0)'
+    'inss/planted/planted/planted-order=1/order-1 (quick, seed 0)'
     """
     seeds = PROFILES[profile].seeds if profile in PROFILES else ()
     folders = [name for name in own if name not in LABELLED]
     labelled = [*(name for name in own if name in LABELLED), *STANDING_IN]
-    found: list[RecordKey] = []
+    found = keys(PLANTED_SCENE, profile, None, seeds[:1], table=PLANTED)  # a minute each
     for scene in (*folders, *STAND_INS):  # takes minutes, and needs no training
         found += keys(scene, profile, None, seeds[:1], table=SPANNED)
     for chosen in (seeds[:1], seeds):
-        for table in ROWS:
-            for scene in () if table in ON_LABELS else (*folders, *STAND_INS):
+        for table in (*TRAINED, SPANNED):
+            for scene in (*folders, *STAND_INS):
                 found += keys(scene, profile, None, chosen, table=table)
     for table in ON_LABELS:  # after the networks that they ask
         for scene in labelled:
@@ -280,7 +308,7 @@ def asked(
         ``"I"``, which empty text also means, or another key of :data:`ROWS`.
     scene, profile : str
     condition : str
-        Empty for all; only Table III has several.
+        One of the table's, or empty: all.
     methods, seeds : iterable, optional
         All, and those of the profile, by default.
 

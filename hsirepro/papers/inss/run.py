@@ -20,6 +20,7 @@ from hsirepro.papers.inss.experiments import (
     settings_of,
 )
 from hsirepro.papers.inss.labelled import Labelled, open_labelled
+from hsirepro.papers.inss.planted import PLANTED, planted_record
 from hsirepro.papers.inss.recording import record_of
 from hsirepro.papers.inss.scenes import Dataset, open_dataset
 from hsirepro.papers.inss.spans import SPANNED, spans_record
@@ -61,12 +62,15 @@ def run_cell(
     Returns
     -------
     Record
-        See :func:`~hsirepro.papers.inss.recording.record_of`, or for the study of what the
-        library spans :func:`~hsirepro.papers.inss.spans.spans_record`, for Table III
+        See :func:`~hsirepro.papers.inss.recording.record_of`; for the studies of what the library
+        spans and of planted truth :func:`~hsirepro.papers.inss.spans.spans_record` and
+        :func:`~hsirepro.papers.inss.planted.planted_record`; for Table III
         :func:`~hsirepro.papers.inss.classified.classification_record`, and for Fig. 8
         :func:`~hsirepro.papers.inss.embedding.embedding_record`.
     """
     check_device(device)
+    if key.table == PLANTED:
+        return planted_record(key)
     shown = key.seed == 0 if pictures is None else pictures
     if key.table in ON_LABELS:
         scene = prepared if isinstance(prepared, Labelled) else _labelled(key.scene)
