@@ -35,7 +35,7 @@ lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/python -m ruff format --check $(CHECKED)
 	$(BIN)/python -m mypy
 
-bench: $(STAMP)  ## time HyCoNet, baselines, unmixing, metrics and drawing (BENCH=--large: large images)
+bench: $(STAMP)  ## time HyCoNet, baselines, unmixing, INSS mixing, metrics, drawing (BENCH=--large: large images)
 	$(BIN)/python -m hsirepro.bench $(BENCH)
 
 notebooks: $(STAMP)  ## write each chapter's .ipynb from its .py
