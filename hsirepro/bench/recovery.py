@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from hsirepro.bench.memory import peak_mb
 from hsirepro.recovery.inss_net import transform
 from hsirepro.recovery.mixing import Mixing, place_codes, to_tiles
+from hsirepro.training.loop import keep_freed_memory
 
 SIDE, SMALLER = 256, 64  # pixels of the image, and of the one that is mixed pixel by pixel
 MATERIALS, BANDS, TILE, ORDER = 345, 196, 16, 3
@@ -111,6 +112,7 @@ def products(side: int, channels: int) -> None:
 def report(threads: int) -> None:
     """Print seconds, time over that of the products, and peaks, for both widths."""
     torch.set_num_threads(threads)
+    keep_freed_memory()  # as every training does
     print(
         f"\nMixing model of INSS, T and N forward and backward, {SIDE} x {SIDE} pixels, "
         f"{MATERIALS} spectra, {BANDS} bands, order {ORDER}, tiles of {TILE}, {threads} threads; "
@@ -148,6 +150,7 @@ def report(threads: int) -> None:
 def alone(side: int, channels: int, threads: int) -> None:
     """Run T and N with so many threads, in a process that does nothing else."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     model(side, channels)
 
 

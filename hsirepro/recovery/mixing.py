@@ -38,6 +38,7 @@ Composition = Literal["elementwise", "matrix"]
 Origin = Literal["centre", "corner"]
 LARGEST = 0.1  # of a response, before the library
 SLOPE = 0.01  # of the leaky ReLUs
+PIXELS = 2**13  # mixed at a time
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,23 @@ class Mixing:
             raise ShapeError(
                 f"{size[0]} x {size[1]} pixels are no whole number of tiles of {self.tile}."
             )
+        if self.composition == "matrix" or self.order == 1 or weights is None:
+            return self._mix(abundances, weights, library, atmosphere)
+        # Some rows of tiles at a time: what is in between then fits buffers that are used again,
+        # and fresh pages of memory took longer than the products.
+        rows = max(1, PIXELS // (self.tile * size[1] * len(abundances)))
+        shares = torch.split(abundances, rows * self.tile, dim=2)
+        parts = [
+            self._mix(one, told, library, atmosphere)
+            for one, told in zip(shares, torch.split(weights, rows, dim=2), strict=True)
+        ]
+        total, linear = (torch.cat(images, dim=2) for images in zip(*parts, strict=True))
+        return total, linear
+
+    def _mix(
+        self, abundances: Tensor, weights: Tensor | None, library: Tensor, atmosphere: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        size = abundances.shape[2:]
         tiles = to_tiles(abundances, self.tile)
         linear = (tiles @ library.T) * atmosphere
         if self.order == 1 or weights is None:

@@ -226,7 +226,7 @@ plot_spectra(cube, {"INSS": whole})
 
 # %%
 print(
-    f"best on the validation image: {fitted.curves['validation'].max():.1f} dB"
+    f"best on the validation image: {fitted.curves['validation_psnr'].max():.1f} dB"
 )
 
 # %% [markdown]

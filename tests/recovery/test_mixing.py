@@ -198,3 +198,19 @@ def test_orders_add_up_to_the_image():
     torch.testing.assert_close(orders.sum(dim=0), made)
     abundances = model.reconstruct(rgb).abundances
     torch.testing.assert_close(orders[0], torch.einsum("kn,nhw->khw", model.library, abundances))
+
+
+def test_rows_of_tiles_are_mixed_apart(monkeypatch):
+    """How many pixels are mixed at a time changes neither the image nor what is learned from it."""
+    mixing = Mixing(MATERIALS, order=3, tile=D)
+    made = []
+    for pixels in (1, 10**6):
+        monkeypatch.setattr("hsirepro.recovery.mixing.PIXELS", pixels)
+        given = parts(mixing, rows=20, columns=8)
+        for one in given:
+            one.requires_grad_()
+        image, linear = mixing(*given)
+        (image.square().sum() + linear.sum()).backward()
+        made.append([image, linear, *(one.grad for one in given)])
+    for some, every in zip(*made, strict=True):
+        torch.testing.assert_close(some, every)
