@@ -34,7 +34,8 @@ def provenance_line(records: Iterable[Record]) -> str:
         "seed " + _distinct(str(seed) for seed in sorted({record.key.seed for record in shown})),
         "on " + _distinct(str(one["hardware"]) for one in made),
         "code " + _distinct(str(one["code_hash"])[:HASH_DIGITS] for one in made),
-        "data " + _distinct(str(one["data_sha256"])[:HASH_DIGITS] for one in made),
+        "data "
+        + _distinct(str(one["data_sha256"])[:HASH_DIGITS] or "planted in the run" for one in made),
         _distinct(sorted(str(one["date"])[:10] for one in made)),
         _range((float(one["wall_time_s"]) for one in made), "s"),
         _range((float(one["peak_memory_mb"]) for one in made), "MB at peak"),

@@ -127,6 +127,28 @@ def light_notes(records: Sequence[Record]) -> list[str]:
     return notes
 
 
+def planted_notes(records: Sequence[Record]) -> list[str]:
+    """Return what models of each order leave of images of a planted order.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        Of the study of planted truth; those of the longest profile are looked at.
+    """
+    runs = longest(records)
+    notes = []
+    for condition in dict.fromkeys(record.key.condition for record in runs):
+        same = [record for record in runs if record.key.condition == condition]
+        left = means(same, "left of bands between")
+        wrong = means(same, "RMSE of abundances from spectra")
+        told = ", ".join(
+            f"{name} {value:.1f} times the noise (abundances off by {wrong[name]:.3f})"
+            for name, value in left.items()
+        )
+        notes.append(f"{condition} ({same[0].key.profile}), what a model leaves: {told}.")
+    return notes
+
+
 def longest(records: Sequence[Record]) -> list[Record]:
     """Return the records of the longest profile among them, smoke left out."""
     for profile in ("paper", "quick"):

@@ -21,6 +21,7 @@ everything, and the mean of the training scenes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -146,7 +147,7 @@ def planted_record(key: RecordKey) -> Record:
     }
     sources = provenance(
         seed=key.seed,
-        data_sha256="",
+        data_sha256=hashlib.sha256(test.image.tobytes()).hexdigest(),
         wall_time_s=meter.wall_time_s,
         peak_memory_mb=meter.peak_memory_mb,
         device="cpu",
