@@ -23,11 +23,20 @@ from hsirepro.papers.inss import (
     settings_of,
     trained,
 )
-from hsirepro.papers.inss.recording import NOT_GIVEN, OWN_PEAK, picked_pixels, scores_of
+from hsirepro.papers.inss.recording import (
+    BEYOND,
+    EXCHANGED,
+    NOT_GIVEN,
+    OWN_PEAK,
+    mixing_scores,
+    picked_pixels,
+    scores_of,
+)
 from hsirepro.papers.inss.scenes import CROPS, SIDES, common_bands, pair_of
 from hsirepro.papers.inss.spans import abundances, alternate
 from hsirepro.papers.published import published
 from hsirepro.records import Record, RecordStore, provenance
+from hsirepro.recovery.inss_net import INSS
 from hsirepro.scenes.cube import make_cube
 from hsirepro.unmixing import fcls
 
@@ -267,6 +276,7 @@ def test_a_cell_becomes_a_record(method):
     assert {"true", "made", "rmse", "sam", "mrae"} <= set(record.images)
     shown = record.settings["bands_shown"]
     assert record.images["bands_made"].shape == (64, 64 * len(shown))
+    assert ({BEYOND, EXCHANGED} <= set(record.metrics)) == (method == "inss")
     if method == "inss":  # what the chapters of the library have in a pixel is all of it
         chapters = record.images["chapters"].astype(int).reshape(64, -1, 64).sum(axis=1)
         assert np.abs(chapters - 255).max() <= len(record.settings["chapters"]) / 2
@@ -283,3 +293,21 @@ def test_a_trained_model_is_trained_once(tmp_path, monkeypatch):
     again = trained("planted", "smoke")
     rgb = torch.rand(3, 20, 33)
     assert torch.equal(first.model.reconstruct(rgb).image, again.model.reconstruct(rgb).image)
+
+
+def test_what_tiles_know_is_told_from_what_they_share():
+    """Tiles of one mind change nothing when exchanged; without reflections nothing is beyond."""
+    model = INSS(bands=6, materials=5, width=4, tile=8, stages=4)
+    model.library.copy_(torch.rand(6, 5))
+    rgb = torch.rand(3, 35, 50)
+    last = model.transform[-1]
+    torch.nn.init.normal_(last.bias)
+    torch.nn.init.zeros_(last.weight)
+    alike = mixing_scores(model, rgb)
+    assert alike[EXCHANGED] == 0.0 < alike[BEYOND]
+    torch.nn.init.normal_(last.weight, std=100.0)
+    assert mixing_scores(model, rgb)[EXCHANGED] > 0.0
+    torch.nn.init.zeros_(last.weight)
+    torch.nn.init.zeros_(last.bias)
+    assert mixing_scores(model, rgb)[BEYOND] == 0.0
+    assert mixing_scores(INSS(bands=6, materials=5, width=4, order=1), rgb) == {}

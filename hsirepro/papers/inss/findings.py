@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hsirepro.papers.inss.claims import BETTER_HIGH, GASES, has_minimum
-from hsirepro.papers.inss.recording import LAST, NOT_GIVEN, OWN_PEAK
+from hsirepro.papers.inss.recording import BEYOND, EXCHANGED, LAST, NOT_GIVEN, OWN_PEAK
 from hsirepro.records import Record
 
 NULL = "regression"
@@ -65,6 +65,13 @@ def table_notes(records: Sequence[Record]) -> list[str]:
         notes.append(
             f"{scene}: the bands that are given are worth up to {gains[most]:.1f} dB ({most}), and "
             f"the peak of 65535 another {np.mean([every[n] - gains[n] - own[n] for n in own]):.1f}."
+        )
+    beyond, exchanged = means(runs, BEYOND), means(runs, EXCHANGED)
+    if "inss" in beyond:
+        notes.append(
+            f"{scene}: all reflections after the first change INSS's image by "
+            f"{beyond['inss']:.1f} %; tiles that exchange their mixing models, by "
+            f"{exchanged['inss']:.1f} %."
         )
     lasts = {n: every[n] - value for n, value in means(runs, LAST).items()}
     if lasts:

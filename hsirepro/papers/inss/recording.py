@@ -17,6 +17,8 @@ from hsirepro.recovery import Fitted, Recovered
 from hsirepro.recovery.inss_net import INSS
 from hsirepro.scenes.cube import make_cube
 
+BEYOND = "beyond one reflection"
+EXCHANGED = "change by exchanged tiles"
 OWN_PEAK = "MPSNR of the own peak, bands not given"
 NOT_GIVEN = "MPSNR of bands not given"
 LAST = "MPSNR of the last step"
@@ -92,6 +94,7 @@ def record_of(
         **fitted.settings,
     }
     if isinstance(fitted.model, INSS):
+        metrics |= mixing_scores(fitted.model, test.rgb[0])
         arrays["atmosphere"] = fitted.model.atmosphere.detach().clamp_min(0.0).numpy()
         if data.irradiance is not None:
             arrays["irradiance"] = data.irradiance
@@ -139,6 +142,37 @@ def scores_of(made: Tensor, true: Tensor, given: tuple[int, ...] = ()) -> dict[s
         **evaluate(x, g, "inss"),
         NOT_GIVEN: psnr(x[:, :, kept], g[:, :, kept], peak=65535.0),
         OWN_PEAK: psnr(x[:, :, kept], g[:, :, kept], peak=float(g.max())),
+    }
+
+
+@torch.no_grad()
+def mixing_scores(model: INSS, rgb: Tensor) -> dict[str, float]:
+    """Return what the mixing model adds to the linear one, and what of it hangs on the tile.
+
+    Parameters
+    ----------
+    model : INSS
+    rgb : Tensor, shape (3, H, W)
+
+    Returns
+    -------
+    dict of float
+        In %: the mean change by all further reflections over the mean of the first, and the mean
+        change of the image when tiles exchange their weights, turned by half a circle, over its
+        mean. Empty where the model is linear, or the image smaller than F's coarsest pixel.
+    """
+    rows, columns = (side // model.multiple * model.multiple for side in rgb.shape[1:])
+    if model.transform is None or not rows or not columns:
+        return {}
+    model.eval()
+    abundances, weights = model.mixing_models(rgb[None, :, :rows, :columns])
+    assert weights is not None  # as there is a T
+    given = (model.library, model.atmosphere.clamp_min(0.0))
+    image, linear = model.mixing(abundances, weights, *given)
+    other, _ = model.mixing(abundances, weights.flip(2, 3), *given)
+    return {
+        BEYOND: float(100 * (image - linear).abs().mean() / linear.abs().mean()),
+        EXCHANGED: float(100 * (image - other).abs().mean() / image.abs().mean()),
     }
 
 
