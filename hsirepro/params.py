@@ -274,6 +274,18 @@ def check_chapter(
     return check_parameters(given, schema)
 
 
+def listed(text: str) -> list[str]:
+    """Return the names in a text that separates them with commas, each once.
+
+    Examples
+    --------
+    >>> listed("gsa, hyconet,, gsa")
+    ['gsa', 'hyconet']
+    """
+    names = (name.strip() for name in text.split(","))
+    return list(dict.fromkeys(name for name in names if name))
+
+
 def _may_be_parameter(name: str, value: object) -> bool:
     if name.startswith("_") or name in _IPYTHON:
         return False

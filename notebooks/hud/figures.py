@@ -26,7 +26,7 @@ from hsirepro.papers.hud import (
     scene_label,
 )
 from hsirepro.papers.hud.looks import looks_of
-from hsirepro.params import Parameter, check_chapter
+from hsirepro.params import Parameter, check_chapter, listed
 from hsirepro.records import Record, RecordStore
 from hsirepro.report import provenance_line
 from hsirepro.report.generation import plot_densities, plot_mosaics
@@ -55,8 +55,7 @@ methods = "null-tiles, null-mixtures, hud"  # what to run and draw here
 
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
-names = (name.strip() for name in p["methods"].split(","))
-chosen = list(dict.fromkeys(name for name in names if name))
+chosen = listed(p["methods"])
 wanted = keys(p["scene"], p["profile"], chosen)  # or says what is wrong
 print(f"{len(wanted)} methods on {p['scene']}, profile {p['profile']}")
 

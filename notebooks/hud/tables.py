@@ -42,7 +42,7 @@ from hsirepro.papers.hud.scores import (
     printed_averages,
     scores,
 )
-from hsirepro.params import Parameter, check_chapter
+from hsirepro.params import Parameter, check_chapter, listed
 from hsirepro.records import RecordStore
 from hsirepro.report import (
     comparison_table,
@@ -83,8 +83,7 @@ methods = "null-tiles, null-mixtures, null-flat, hud"  # what to run, of the row
 
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
-names = (name.strip() for name in p["methods"].split(","))
-chosen = list(dict.fromkeys(name for name in names if name))
+chosen = listed(p["methods"])
 keys(p["scene"], p["profile"], chosen)  # or says what is wrong
 print(f"profile {p['profile']}: {PROFILES[p['profile']].minutes}")
 

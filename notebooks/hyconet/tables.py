@@ -41,7 +41,7 @@ from hsirepro.papers.hyconet.scores import (
     verdict_note,
     yardsticks_note,
 )
-from hsirepro.params import Parameter, check_chapter
+from hsirepro.params import Parameter, check_chapter, listed
 from hsirepro.records import RecordStore
 from hsirepro.report import (
     comparison_table,
@@ -86,8 +86,7 @@ methods = "bicubic, sfim-hs, gsa, hyconet"  # what to run, of the rows below
 
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
-names = (name.strip() for name in p["methods"].split(","))
-chosen = list(dict.fromkeys(name for name in names if name))
+chosen = listed(p["methods"])
 table = table_of(p["scene"])
 keys(
     table, p["scene"], p["sigma"], p["profile"], chosen

@@ -34,7 +34,7 @@ from hsirepro.papers.inss.findings import (
 )
 from hsirepro.papers.inss.planted import PLANTED
 from hsirepro.papers.inss.recording import NOT_GIVEN
-from hsirepro.params import Parameter, check_chapter
+from hsirepro.params import Parameter, check_chapter, listed
 from hsirepro.records import RecordStore
 from hsirepro.recovery.inss import first_atmosphere
 from hsirepro.recovery.library import library_of
@@ -70,8 +70,7 @@ methods = "6-order-1, 7-order-2, inss"  # what to run, of the rows below
 
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
-names = (name.strip() for name in p["methods"].split(","))
-chosen = list(dict.fromkeys(name for name in names if name))
+chosen = listed(p["methods"])
 cells = keys(p["scene"], p["profile"], chosen, [p["seed"]], table=ABLATED)
 print(f"profile {p['profile']}: {PROFILES[p['profile']].minutes}")
 

@@ -44,7 +44,7 @@ from hsirepro.papers.inss.classification import (
 )
 from hsirepro.papers.inss.classified import largest_shares, split_of
 from hsirepro.papers.published import claims
-from hsirepro.params import Parameter, check_chapter
+from hsirepro.params import Parameter, check_chapter, listed
 from hsirepro.records import RecordStore
 from hsirepro.report import (
     claims_table,
@@ -89,7 +89,7 @@ methods = "hamida, hamida+abundances"  # what to run, of the rows below
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
 condition = f"samples={p['samples']}"
-chosen = [name.strip() for name in p["methods"].split(",") if name.strip()]
+chosen = listed(p["methods"])
 cells = keys(
     p["scene"],
     p["profile"],

@@ -23,7 +23,7 @@ from hsirepro.papers.inss import (
     run_cell,
 )
 from hsirepro.papers.inss.findings import light_notes
-from hsirepro.params import Parameter, check_chapter
+from hsirepro.params import Parameter, check_chapter, listed
 from hsirepro.records import RecordStore
 from hsirepro.report import provenance_line
 from hsirepro.report.generation import plot_maps
@@ -56,8 +56,7 @@ methods = "pdass, inss"  # what to run: rows of Table I
 
 # %% tags=["remove-stderr"]
 p = check_chapter(globals(), _known, SCHEMA)
-names = (name.strip() for name in p["methods"].split(","))
-chosen = list(dict.fromkeys(name for name in names if name))
+chosen = listed(p["methods"])
 data = open_dataset(p["scene"])
 fresh = fill(
     keys(p["scene"], p["profile"], chosen, [p["seed"]]),

@@ -29,7 +29,7 @@ from hsirepro.papers.inss import (
 )
 from hsirepro.papers.inss.findings import table_notes
 from hsirepro.papers.inss.recording import NOT_GIVEN, OWN_PEAK, scores_of
-from hsirepro.params import Parameter, check_chapter
+from hsirepro.params import Parameter, check_chapter, listed
 from hsirepro.records import RecordStore
 from hsirepro.report import comparison_table, provenance_line, run_table
 from hsirepro.report.recovery import plot_error_by_band, plot_recovered
@@ -57,8 +57,7 @@ methods = "regression, pdass, inss"  # what to run, of the rows below
 
 # %%
 p = check_chapter(globals(), _known, SCHEMA)
-names = (name.strip() for name in p["methods"].split(","))
-chosen = list(dict.fromkeys(name for name in names if name))
+chosen = listed(p["methods"])
 cells = keys(p["scene"], p["profile"], chosen, [p["seed"]])
 print(f"profile {p['profile']}: {PROFILES[p['profile']].minutes}")
 print(f"rows there are: {', '.join(METHODS_COMPARED)}")
