@@ -250,7 +250,7 @@ def fmnet(
     Returns
     -------
     Fitted
-        Curves ``error`` (mean absolute) and, with validation, ``validation`` by ``iteration``.
+        Curves ``error`` (mean absolute) and, with validation, ``validation_psnr`` by ``iteration``.
 
     Raises
     ------

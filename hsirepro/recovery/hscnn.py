@@ -64,7 +64,7 @@ class HSCNNRConfig(RecoveryLength):
         Residual blocks.
     """
 
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     width: int = 48
     blocks: int = 6
 
@@ -244,7 +244,7 @@ def hscnn_r(
     Returns
     -------
     Fitted
-        Curves ``relative_error`` and, with validation, ``validation`` by ``iteration``.
+        Curves ``relative_error`` and, with validation, ``validation_psnr`` by ``iteration``.
 
     Raises
     ------

@@ -229,7 +229,7 @@ def hsrnet(
     Returns
     -------
     Fitted
-        Curves ``error`` (mean absolute) and, with validation, ``validation`` by ``iteration``.
+        Curves ``error`` (mean absolute) and, with validation, ``validation_psnr`` by ``iteration``.
 
     Raises
     ------

@@ -212,7 +212,7 @@ def r2hgan(
     -------
     Fitted
         Curves ``error`` (100 times mean absolute), ``spatial_made`` and ``spectral_made`` (what
-        the critics say of the model) and, with validation, ``validation`` by ``iteration``.
+        the critics say of the model) and, with validation, ``validation_psnr`` by ``iteration``.
 
     Raises
     ------
