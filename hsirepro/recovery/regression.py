@@ -65,7 +65,7 @@ def regression(
     Returns
     -------
     Fitted
-        Curve ``validation``, one value.
+        Curve ``validation_psnr``, one value.
 
     Raises
     ------
