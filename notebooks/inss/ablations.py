@@ -85,7 +85,10 @@ print(f"profile {p['profile']}: {PROFILES[p['profile']].minutes}")
 lines = ["| row | paper's number | changed settings |", "|---|---:|---|"]
 lines += [
     f"| {name} | {row.published} | "
-    + (", ".join(f"`{k}={v}`" for k, v in row.settings.items()) or "none")
+    + (
+        ", ".join(f"`{k}={v}`" for k, v in row.settings.items())
+        or "as INSS"
+    )
     + " |"
     for name, row in ABLATIONS.items()
 ]

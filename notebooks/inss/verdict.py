@@ -74,7 +74,7 @@ print(f"PDASS in Table I and row 6 of Table II are the same: {same}")
 # %% [markdown]
 # ## Which images stand in for what
 
-# %%
+# %% tags=["remove-stderr"]
 lines = []
 for name in STAND_INS:
     try:
