@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from hsirepro.bench.memory import peak_mb
-from hsirepro.recovery.inss_net import transform
-from hsirepro.recovery.mixing import Mixing, place_codes, to_tiles
+from hsirepro.recovery.inss_net import TRANSFORM_WIDTH, transform
+from hsirepro.recovery.mixing import LARGEST, SLOPE, Mixing, place_codes, to_tiles
 from hsirepro.training.loop import keep_freed_memory
 
 SIDE, SMALLER = 256, 64  # pixels of the image, and of the one that is mixed pixel by pixel
@@ -29,7 +29,7 @@ ROUNDS = 3
 
 @cache
 def problem(side: int, channels: int) -> tuple[Mixing, nn.Module, tuple[Tensor, ...]]:
-    """Return a mixing model, T, and features, logits of abundances, library and t."""
+    """Return a mixing model, T, and features, abundances, library and t."""
     torch.manual_seed(0)
     mixing = Mixing(MATERIALS, ORDER, tile=TILE)
     given = (
@@ -72,10 +72,10 @@ def mix_by_pixel(
         x = torch.cat([places, shares], dim=1)
         for number, (inputs, outputs) in enumerate(mixing.layers):
             if number:
-                x = nn.functional.leaky_relu(x, 0.01)
+                x = nn.functional.leaky_relu(x, SLOPE)
             bias, matrix = next(given), next(given).view(-1, inputs, outputs)
             x = torch.bmm(x[:, None], matrix)[:, 0] + bias
-        reflected = reflected * ((0.1 * x.tanh()) @ library.T)
+        reflected = reflected * ((LARGEST * x.tanh()) @ library.T)
         total = total + reflected
     return total, linear
 
@@ -86,7 +86,7 @@ def factors(side: int, channels: int) -> list[tuple[Tensor, Tensor, bool]]:
     mixing, _, (features, abundances, library, _) = problem(side, channels)
     tiles = to_tiles(abundances.detach(), TILE)
     places = features.shape[2] * features.shape[3]
-    T = 64
+    T = TRANSFORM_WIDTH
     pairs = [
         (torch.randn(places, 9 * channels), torch.randn(9 * channels, T), True),
         (torch.randn(places, T), torch.randn(T, mixing.weights_per_tile), True),

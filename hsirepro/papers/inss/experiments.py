@@ -62,7 +62,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "seconds, on simulated scenes of 64 x 64 pixels",
         ),
         "quick": Profile(
-            "small", {"iterations": 600}, (0, 1, 2), "3 to 8 minutes a method on two cores"
+            "small", {"iterations": 600}, (0, 1, 2), "minutes a method; its record says how many"
         ),
         "paper": Profile("paper", {}, (0, 1, 2), "hours on a GPU"),
     }
