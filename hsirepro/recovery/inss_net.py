@@ -59,6 +59,7 @@ class INSS(Recoverer):
         self.bands, self.signed, self.detached = bands, signed, detached
         self.multiple, self.reach = 2**stages, REACH * 2**stages
         if norm == "batch":
+            self.reach = None  # every pixel has a say in the mean that all are normalised by
             self.least = 2 * self.multiple  # one pixel of the coarsest features has no variance
         self.mixing = Mixing(
             materials, order, tuple(hidden), tile, told_abundances, composition, origin

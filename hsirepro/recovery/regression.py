@@ -27,6 +27,8 @@ from hsirepro.recovery.training import band_psnr
 class Regression(Recoverer):
     """The coefficients of one kind of image, shape (L, 10)."""
 
+    reach = 0
+
     def __init__(self, *, bands: int) -> None:
         super().__init__()
         self.bands, self.shape = bands, {"bands": bands}

@@ -149,7 +149,7 @@ model = trained(
     device=p["device"],
 ).model
 ready = time.perf_counter() - start
-shared = p["overlap"] or max(2 * model.reach, 64)
+shared = p["overlap"] or max(2 * (model.reach or 0), 64)
 side = p["tile"] or 2 * shared
 how = {"tile": side, "overlap": shared, "seed": p["seed"]}
 with Meter() as meter:
@@ -183,9 +183,9 @@ for given in dict.fromkeys((64, shared)):
         f"{100 * float(apart.max()):.4f} % of the mean at most"
     )
 print(
-    f"{p['method']} looks {model.reach} pixels far."
-    if model.reach
-    else f"{p['method']} looks at the whole image: tiles are never quite equal to it."
+    f"{p['method']} looks at the whole image, or draws at random: tiles are never quite equal to it."
+    if model.reach is None
+    else f"{p['method']} looks {model.reach} pixels far."
 )
 
 # %% [markdown]

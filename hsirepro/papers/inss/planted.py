@@ -47,7 +47,7 @@ CONDITIONS: Mapping[str, int] = MappingProxyType({f"planted-order={k}": k for k 
 """Of the scenes, by the name of the condition."""
 MATERIALS = ("vegetation", "soil", "red_tile", "snow")
 NM = np.linspace(420.0, 2400.0, 60)
-SIZE = 64  # pixels: F halves an image six times
+SIZE = 64  # pixels: whole tiles, and more than F halves
 SNR_DB = 60.0  # 0.1 %: the third reflection is a percent of the light
 LEARNED = {
     "learning_rate": 1e-2,

@@ -134,9 +134,10 @@ def trained(
     """
     check_device(device)
     (key,) = keys(scene, profile, [method], [seed], table=COMPARED)
-    name = f"{scene.replace('/', '-')}-{method}-{profile}-{seed}-{code_hash()[:8]}.ckpt"
-    checkpoint = scratch_store().root / CHECKPOINTS / PAPER / "trained" / name
     data = prepared or _opened(scene)
+    made_of = f"{data.sha256[:8]}-{code_hash()[:8]}"  # other images or code: another model
+    name = f"{scene.replace('/', '-')}-{method}-{profile}-{seed}-{made_of}.ckpt"
+    checkpoint = scratch_store().root / CHECKPOINTS / PAPER / "trained" / name
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{checkpoint}.lock"):  # one cell of a sweep trains it, the others wait
         return _fit(key, data, device=device, progress=progress, checkpoint=checkpoint)
